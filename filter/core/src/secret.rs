@@ -32,9 +32,10 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_family = "wasm")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
-    #[cfg_attr(not(target_family = "wasm"), test)]
+    #[test]
     fn debug_output_does_not_hold_the_secret() {
         let secret = Secret::new("hunter2".to_owned());
         assert_eq!(format!("{:?}", Some(&secret)), "Some(Secret(…))");

@@ -79,9 +79,10 @@ fn digits(text: &str, count: usize) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::parse;
+    #[cfg(target_family = "wasm")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
-    #[cfg_attr(not(target_family = "wasm"), test)]
+    #[test]
     fn timestamps_and_dates() {
         for (text, seconds) in [
             ("1970-01-01", Some(0)),

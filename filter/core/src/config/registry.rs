@@ -235,3 +235,6 @@ pub(super) fn name(node: &Node<'_>) -> Option<String> {
     }
     Some(name.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

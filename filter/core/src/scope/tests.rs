@@ -1,1 +1,208 @@
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
+use super::{Pattern, Rule, Scopes};
+
+fn matches(pattern: &str, path: &str) -> bool {
+    Pattern::new(pattern).unwrap().matches(path)
+}
+
+fn rule(method: &str, path: &str) -> Rule {
+    Rule {
+        method: Pattern::any_case(method).unwrap(),
+        path: Pattern::new(path).unwrap(),
+        queries_only: false,
+    }
+}
+
+#[test]
+fn patterns_match_the_whole_text() {
+    for (pattern, path, whole) in [
+        (".*", "/anything/at/all", true),
+        ("/repos/acme/widgets", "/repos/acme/widgets", true),
+        ("/repos/acme/widgets", "/repos/acme/widgets-secret", false),
+        ("/repos/acme/widgets", "/x/repos/acme/widgets", false),
+        ("/repos/acme/widgets", "/repos/acme/widgets/", false),
+        ("/a|/b", "/a", true),
+        ("/a|/b", "/b", true),
+        ("/a|/b", "/a-secret", false),
+        ("/a|/b", "/x/b", false),
+        ("/a|/ab", "/ab", true),
+        ("^/repos/[^/]+/[^/]+$", "/repos/acme/widgets", true),
+        ("^/repos/[^/]+/[^/]+$", "/repos/acme/widgets/issues", false),
+        (r"/users/\w+", "/users/octo_cat1", true),
+        (r"/issues/\d+", "/issues/42", true),
+        (r"/issues/\d+", "/issues/x", false),
+        (r"/issues/\D\S\W", "/issues/ab-", true),
+        (r"/repos\/acme\-x\_y", "/repos/acme-x_y", true),
+        (r"/[\w.-]{1,100}", "/a.b-c_d", true),
+        ("/[[:alpha:]]", "/a", false),
+    ] {
+        let Ok(pattern) = Pattern::new(pattern) else {
+            assert!(!whole, "{pattern}");
+            continue;
+        };
+        assert_eq!(pattern.matches(path), whole, "{pattern:?} {path}");
+    }
+}
+
+#[test]
+fn python_syntax_works() {
+    for (pattern, path, whole) in [
+        // Global flags hold for all alternatives.
+        ("(?i)/a|/b", "/A", true),
+        ("(?i)/a|/b", "/B", true),
+        ("(?i)/a|/b", "/B-secret", false),
+        ("/(?i:a)/b", "/A/b", true),
+        ("/(?i:a)/b", "/A/B", false),
+        ("(?m)^/a$", "/a", true),
+        ("(?s)/a.*", "/a/b", true),
+        ("(?x) /a  # all of a", "/a", true),
+        ("(?x) /a  # all of a", "/a-secret", false),
+        ("(?xi) /a | /b # either", "/B", true),
+        ("(?#the user)/user", "/user", true),
+        // Anchors.
+        (r"\A/a\Z", "/a", true),
+        (r"\A/a\Z", "/a-secret", false),
+        (r"/a\b.*", "/a-b", true),
+        (r"/a\b.*", "/ab", false),
+        // Look-around, groups, back references, lazy and counted repetition.
+        ("/repos/(?!acme/secret).*", "/repos/acme/widgets", true),
+        ("/repos/(?!acme/secret).*", "/repos/acme/secret", false),
+        ("/repos/.*(?<!secret)", "/repos/acme/widgets", true),
+        ("/repos/.*(?<!secret)", "/repos/acme/secret", false),
+        ("/(?P<name>[a-z]+)/(?P=name)", "/ab/ab", true),
+        ("/(?P<name>[a-z]+)/(?P=name)", "/ab/cd", false),
+        (r"/([a-z]+)/\1", "/ab/ab", true),
+        (r"/([a-z]+)/\1", "/ab/ab-secret", false),
+        ("/a+?", "/aaa", true),
+        ("/a{2,3}", "/aaa", true),
+        ("/a{,3}", "/aa", true),
+        ("/a{2}", "/aaa", false),
+        // A bracket first in a class is literal.
+        ("/[]a]+", "/a]", true),
+        ("/[^]a]+", "/bc", true),
+    ] {
+        assert_eq!(matches(pattern, path), whole, "{pattern} {path}");
+    }
+}
+
+#[test]
+fn patterns_that_are_no_patterns_are_refused() {
+    for pattern in [
+        "",
+        ")(",
+        "/a)|(?:/b",
+        "/a)",
+        "(/a",
+        "[",
+        "[a",
+        "/a\\",
+        "*",
+        "/a{2,1}",
+        "(?P<a>x)(?P<a",
+        "(?#",
+        "(?x)/a|(?:/b # )",
+        "/a(?x) # swallows the end",
+        r"/\1",
+        "/[z-a]",
+        "/[[a]",
+        "/[a-z&&b]",
+        "/[a--b]",
+        "/[a~~b]",
+        "/[^]&&a]",
+    ] {
+        let error = Pattern::new(pattern).expect_err(pattern);
+        assert!(!error.contains('\n'), "{error}");
+    }
+    // With backslashes they are what they were.
+    assert!(matches(r"/[\[a]", "/["));
+    assert!(matches(r"/[a\&\&b]", "/&"));
+    assert!(matches(r"/\[&&", "/[&&"));
+}
+
+#[test]
+fn endless_backtracking_denies() {
+    let path = format!("/{}!", "a".repeat(60));
+    assert!(!matches(r"/(?=a)(a|a|aa)*\1b", &path));
+    assert!(!matches(r"(?!x)/(a+)+(?<!b)$", &path));
+}
+
+#[test]
+fn without_scopes_everything_is_allowed() {
+    assert!(Scopes::everything().allow("DELETE", "/repos/a/b"));
+    assert!(!Scopes::only(Vec::new()).allow("GET", "/user"));
+}
+
+#[test]
+fn one_rule_must_match_method_and_path() {
+    let scopes = Scopes::only(vec![rule("GET|head", "/a"), rule("POST", "/b")]);
+    for (method, path, allowed) in [
+        ("GET", "/a", true),
+        ("get", "/a", true),
+        ("HEAD", "/a", true),
+        ("POST", "/b", true),
+        ("GET", "/b", false),
+        ("POST", "/a", false),
+        ("GETS", "/a", false),
+        ("FORGET", "/a", false),
+        ("", "/a", false),
+    ] {
+        assert_eq!(scopes.allow(method, path), allowed, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_rule_for_queries_never_allows_a_mutation() {
+    let scopes = Scopes::only(vec![Rule {
+        queries_only: true,
+        ..rule(".*", ".*")
+    }]);
+    for path in ["/graphql", "/graphql/", "/GraphQL", "/graphql.json"] {
+        assert!(!scopes.allow("POST", path), "{path}");
+        assert!(!scopes.allow("post", path), "{path}");
+        assert!(!scopes.allow("PUT", path), "{path}");
+    }
+    assert!(scopes.allow("GET", "/graphql"));
+    assert!(scopes.allow("POST", "/repos"));
+}
+
+#[cfg(not(target_family = "wasm"))]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_literal_matches_itself_alone(
+            path in "(/[a-z][a-z0-9-]{0,8}){1,4}",
+            more in "[a-z0-9/-]{1,8}",
+        ) {
+            let longer = format!("{path}{more}");
+            let prefixed = format!("/{more}{path}");
+            let either = format!("{path}|/other");
+            let longer_other = format!("/{more}/other");
+            prop_assert!(matches(&path, &path));
+            prop_assert!(!matches(&path, &longer));
+            prop_assert!(!matches(&path, &prefixed));
+            prop_assert!(!matches(&path, &path[..path.len() - 1]));
+            prop_assert!(matches(&either, &path));
+            prop_assert!(!matches(&either, &longer));
+            prop_assert!(!matches(&either, &longer_other));
+        }
+
+        #[test]
+        fn a_group_cannot_be_closed_from_inside(left in "[a-z/]{0,5}", right in "[a-z/]{0,5}") {
+            let pattern = format!("{left})|(?:{right}");
+            prop_assert!(Pattern::new(&pattern).is_err());
+        }
+
+        #[test]
+        fn compiling_never_panics(pattern in r"[\\\[\](){}|?*+^$.&~#:<>=!PixwdZ \n/a-c0-3-]{0,24}") {
+            if let Ok(pattern) = Pattern::new(&pattern) {
+                pattern.matches("/a/b1");
+            }
+        }
+    }
+}
