@@ -1,7 +1,19 @@
-//! To be written.
+//! The decisions of github-proxy, free of I/O: no host calls, no clock, no randomness, no
+//! globals. The filter feeds events in and carries effects out; see `request`.
 
 pub mod auth;
+pub mod cache;
+pub mod conditional;
 pub mod config;
+pub mod etag;
+pub mod flight;
+pub mod header;
+pub mod metric;
 pub mod path;
+pub mod pool;
+pub mod reply;
+pub mod request;
 pub mod scope;
 pub mod secret;
+pub mod shared;
+pub mod upstream;

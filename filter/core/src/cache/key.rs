@@ -1,0 +1,115 @@
+//! The cache key: everything that selects a representation, and nothing else.
+//!
+//! Pools never share entries, since two pools may see different things. Authorization, Cookie
+//! and Accept-Encoding are left out on purpose: a revalidation decides per credential, and
+//! the filter sees identity bodies only. What else `Vary` names is checked on the entry.
+
+use crate::header::Headers;
+use sha2::{Digest, Sha256};
+
+/// Changes with whatever changes the meaning of a key.
+const VERSION: &[u8] = b"github-proxy/1";
+
+/// Request fields that select a representation on every GitHub endpoint.
+pub const SELECTING: [&str; 2] = ["accept", "x-github-api-version"];
+
+/// SHA-256 over what selects a representation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key(pub [u8; 32]);
+
+impl Key {
+    /// The key of a GET (or HEAD) of `path_and_query`, normalised, at `authority`.
+    pub fn of(pool: &str, authority: &str, path_and_query: &str, request: &Headers) -> Self {
+        let mut hash = Sha256::new();
+        // Lengths keep one part from running into the next.
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        };
+        part(VERSION);
+        part(pool.as_bytes());
+        part(authority.as_bytes());
+        part(path_and_query.as_bytes());
+        for name in SELECTING {
+            match request.joined(name) {
+                Some(value) => part(&value),
+                // No value of that length exists: absent is not the same as empty.
+                None => part(b"\0absent"),
+            }
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// Where an answer is left that only those who waited for it may use: it must not take
+    /// the place of an entry.
+    pub fn for_followers(&self) -> Self {
+        let mut key = self.0;
+        if let Some(last) = key.last_mut() {
+            *last ^= 0xff;
+        }
+        Self(key)
+    }
+
+    /// Lower-case hex: the only form that is safe in a Webdis path.
+    pub fn hex(&self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// The first eight bytes as a number, to spread keys over a bounded number of places.
+    pub fn spread(&self) -> u64 {
+        self.0
+            .iter()
+            .take(8)
+            .fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(pool: &str, path: &str, fields: &[(&str, &str)]) -> Key {
+        let fields = fields
+            .iter()
+            .map(|(n, v)| (n.to_string(), v.as_bytes().to_vec()));
+        Key::of(
+            pool,
+            "api.github.com",
+            path,
+            &Headers::new(fields.collect()),
+        )
+    }
+
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn whatever_selects_a_representation_changes_the_key() {
+        let base = key("default", "/user", &[("accept", "a")]);
+        for other in [
+            key("other", "/user", &[("accept", "a")]),
+            key("default", "/user?a=1", &[("accept", "a")]),
+            key("default", "/user", &[("accept", "b")]),
+            key("default", "/user", &[]),
+            key("default", "/user", &[("accept", "")]),
+            key(
+                "default",
+                "/user",
+                &[("accept", "a"), ("x-github-api-version", "2022-11-28")],
+            ),
+        ] {
+            assert_ne!(base, other);
+        }
+        assert_eq!(
+            base,
+            key(
+                "default",
+                "/user",
+                &[
+                    ("accept", "a"),
+                    ("authorization", "x"),
+                    ("cookie", "y"),
+                    ("accept-encoding", "gzip")
+                ]
+            )
+        );
+    }
+}

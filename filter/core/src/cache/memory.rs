@@ -1,0 +1,291 @@
+//! The memory level: one cache for all workers of an Envoy, bounded in bytes and in entries.
+//!
+//! It lives in shared data, so what one worker fetched another serves. Shared data cannot
+//! list or drop keys, hence a fixed set of them: the memory is cut into segments, each with a
+//! directory and numbered slots. A key belongs to one segment; the least recently used entries
+//! of that segment make room. A directory is replaced atomically; a slot holds its key, so one
+//! that was given to another entry meanwhile reads as a miss.
+
+use crate::cache::entry::Entry;
+use crate::cache::key::Key;
+use crate::shared::{update, SharedData};
+use serde::{Deserialize, Serialize};
+
+/// Directories: 32 keep each under 10 KB, which is read in about 2 µs.
+const SEGMENTS: u64 = 32;
+/// Entries of one segment: 8,192 in all.
+const SLOTS: u16 = 256;
+/// A use is noted at most this often, milliseconds: order by use needs no more.
+const USE_GRAIN: u64 = 1_000;
+
+/// The bounds of the memory level.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    segment_bytes: usize,
+    ttl_millis: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    key: [u8; 16],
+    slot: u16,
+    bytes: u32,
+    used_at: u64,
+    confirmed_at: u64,
+}
+
+/// What a store changed, for the gauges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Bytes more (or less) than before.
+    pub bytes: i64,
+    /// Entries more (or less) than before.
+    pub entries: i64,
+    /// Entries that had to make room.
+    pub evictions: u64,
+}
+
+impl Memory {
+    /// A memory level of `bytes` in all whose entries live `ttl_seconds` after GitHub last
+    /// confirmed them. An entry may take a 32nd of it at most.
+    pub fn new(bytes: u64, ttl_seconds: u64) -> Self {
+        Self {
+            segment_bytes: usize::try_from(bytes / SEGMENTS).unwrap_or(usize::MAX),
+            ttl_millis: ttl_seconds.saturating_mul(1_000),
+        }
+    }
+
+    /// Whether an entry of `bytes` (encoded) can be kept at all.
+    pub fn admits(&self, bytes: usize) -> bool {
+        bytes <= self.segment_bytes
+    }
+
+    /// The entry under `key`, when there is one that has not outlived its time.
+    pub fn get(&self, shared: &dyn SharedData, key: &Key, now: u64) -> Option<Entry> {
+        let segment = segment_of(key);
+        let (bytes, _) = shared.get(&directory(segment))?;
+        let records = read(&bytes);
+        let record = records.iter().find(|record| record.is_of(key))?;
+        if now.saturating_sub(record.confirmed_at) > self.ttl_millis {
+            return None;
+        }
+        let (raw, _) = shared.get(&slot(segment, record.slot))?;
+        let mut entry = Entry::decode(raw, key)?;
+        // The directory is newer: confirming an entry does not write its body again.
+        entry.confirmed_at = entry.confirmed_at.max(record.confirmed_at);
+        if now.saturating_sub(record.used_at) > USE_GRAIN {
+            touch(shared, key, |record| record.used_at = now);
+        }
+        Some(entry)
+    }
+
+    /// Stores an entry, making room for it. One too large for a segment is left out.
+    pub fn put(&self, shared: &dyn SharedData, entry: &Entry, now: u64) -> Change {
+        let key = Key(entry.head.key);
+        let size = entry.encoded().len();
+        if !self.admits(size) {
+            return Change::default();
+        }
+        let segment = segment_of(&key);
+        let done = update(shared, &directory(segment), |bytes| {
+            let mut records = read(bytes);
+            let before = total(&records);
+            let count = records.len() as i64;
+            let known = records.iter().position(|record| record.is_of(&key));
+            let slot = known.map(|at| records.swap_remove(at).slot);
+            let evicted = self.make_room(&mut records, size, now);
+            let slot = slot.unwrap_or_else(|| free_slot(&records));
+            records.push(Record {
+                key: short(&key),
+                slot,
+                bytes: size as u32,
+                used_at: now,
+                confirmed_at: entry.confirmed_at,
+            });
+            let change = Change {
+                bytes: total(&records) - before,
+                entries: records.len() as i64 - count,
+                evictions: evicted.len() as u64,
+            };
+            (Some(write(&records)), (slot, evicted, change))
+        });
+        let Some((number, evicted, change)) = done else {
+            return Change::default();
+        };
+        for freed in evicted.into_iter().filter(|freed| *freed != number) {
+            shared.set(&slot(segment, freed), &[], None);
+        }
+        shared.set(&slot(segment, number), entry.encoded(), None);
+        change
+    }
+
+    /// Notes that GitHub confirmed the entry under `key` just now.
+    pub fn confirm(&self, shared: &dyn SharedData, key: &Key, now: u64) {
+        touch(shared, key, |record| {
+            record.confirmed_at = record.confirmed_at.max(now);
+            record.used_at = now;
+        });
+    }
+
+    /// Drops what outlived its time, then the least recently used, until `size` fits and a
+    /// slot is free. Returns the slots given up.
+    fn make_room(&self, records: &mut Vec<Record>, size: usize, now: u64) -> Vec<u16> {
+        let mut freed = Vec::new();
+        records.retain(|record| {
+            let lives = now.saturating_sub(record.confirmed_at) <= self.ttl_millis;
+            if !lives {
+                freed.push(record.slot);
+            }
+            lives
+        });
+        records.sort_by_key(|record| std::cmp::Reverse(record.used_at));
+        while records.len() >= usize::from(SLOTS)
+            || total(records) as usize + size > self.segment_bytes
+        {
+            match records.pop() {
+                Some(record) => freed.push(record.slot),
+                None => break,
+            }
+        }
+        freed
+    }
+}
+
+impl Record {
+    fn is_of(&self, key: &Key) -> bool {
+        self.key == short(key)
+    }
+}
+
+fn touch(shared: &dyn SharedData, key: &Key, change: impl Fn(&mut Record)) {
+    update(shared, &directory(segment_of(key)), |bytes| {
+        let mut records = read(bytes);
+        match records.iter_mut().find(|record| record.is_of(key)) {
+            Some(record) => change(record),
+            None => return (None, ()),
+        }
+        (Some(write(&records)), ())
+    });
+}
+
+fn free_slot(records: &[Record]) -> u16 {
+    let mut taken = [false; SLOTS as usize];
+    for record in records {
+        if let Some(place) = taken.get_mut(usize::from(record.slot)) {
+            *place = true;
+        }
+    }
+    let free = taken.iter().position(|taken| !taken).unwrap_or_default();
+    free as u16
+}
+
+fn total(records: &[Record]) -> i64 {
+    records.iter().map(|record| i64::from(record.bytes)).sum()
+}
+
+fn short(key: &Key) -> [u8; 16] {
+    key.0.first_chunk::<16>().copied().unwrap_or_default()
+}
+
+fn segment_of(key: &Key) -> u64 {
+    key.spread() % SEGMENTS
+}
+
+fn directory(segment: u64) -> String {
+    format!("memory/{segment}")
+}
+
+fn slot(segment: u64, slot: u16) -> String {
+    format!("memory/{segment}/{slot}")
+}
+
+fn read(bytes: &[u8]) -> Vec<Record> {
+    postcard::from_bytes(bytes).unwrap_or_default()
+}
+
+fn write(records: &[Record]) -> Vec<u8> {
+    postcard::to_allocvec(records).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::entry::EntryHead;
+    use crate::header::Headers;
+    use crate::shared::testing::Map;
+
+    fn key(n: u64) -> Key {
+        let mut key = [0; 32];
+        // The spread picks the segment: multiples of 32 share the first one.
+        key[..8].copy_from_slice(&(n * SEGMENTS).to_be_bytes());
+        Key(key)
+    }
+
+    fn entry(n: u64, size: usize, confirmed_at: u64) -> Entry {
+        let head = EntryHead {
+            key: key(n).0,
+            status: 200,
+            headers: Headers::default(),
+            varied: vec![],
+            credential: 0,
+            predictable: true,
+        };
+        Entry::new(head, confirmed_at, &vec![n as u8; size])
+    }
+
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn what_is_put_is_got_until_its_time_is_over() {
+        let (map, memory) = (Map::default(), Memory::new(1 << 20, 10));
+        memory.put(&map, &entry(1, 100, 0), 0);
+        assert_eq!(memory.get(&map, &key(1), 10_000).unwrap().body(), [1; 100]);
+        assert!(memory.get(&map, &key(1), 10_001).is_none());
+        memory.confirm(&map, &key(1), 9_000);
+        assert_eq!(
+            memory.get(&map, &key(1), 19_000).unwrap().confirmed_at,
+            9_000
+        );
+        assert!(memory.get(&map, &key(2), 0).is_none());
+    }
+
+    #[test]
+    fn the_least_recently_used_make_room() {
+        let map = Map::default();
+        let memory = Memory::new(SEGMENTS * 1_000, 3_600);
+        memory.put(&map, &entry(1, 300, 0), 0);
+        memory.put(&map, &entry(2, 300, 0), 1);
+        memory.get(&map, &key(1), 5_000);
+        let change = memory.put(&map, &entry(3, 300, 0), 6_000);
+        assert_eq!(change.evictions, 1);
+        assert!(memory.get(&map, &key(2), 6_000).is_none());
+        assert!(memory.get(&map, &key(1), 6_000).is_some());
+        assert!(memory.get(&map, &key(3), 6_000).is_some());
+    }
+
+    #[test]
+    fn an_entry_replaces_its_elder_and_the_gauges_add_up() {
+        let map = Map::default();
+        let memory = Memory::new(1 << 20, 3_600);
+        let first = memory.put(&map, &entry(1, 100, 0), 0);
+        let second = memory.put(&map, &entry(1, 50, 0), 1);
+        assert_eq!((first.entries, second.entries), (1, 0));
+        assert_eq!(second.bytes, -50);
+        assert_eq!(memory.get(&map, &key(1), 1).unwrap().body().len(), 50);
+    }
+
+    #[test]
+    fn neither_bytes_nor_keys_ever_pass_their_bounds() {
+        let map = Map::default();
+        let memory = Memory::new(SEGMENTS * 10_000, 3_600);
+        let mut bytes = 0;
+        for n in 0..2_000 {
+            bytes += memory
+                .put(&map, &entry(n, (n as usize * 37) % 9_000, 0), n)
+                .bytes;
+            assert!(bytes <= 10_000);
+        }
+        assert!(map.dump().len() < 40_000, "evicted slots are emptied");
+        assert!(map.keys() <= 1 + SLOTS as usize);
+        assert_eq!(memory.put(&map, &entry(1, 10_001, 0), 0), Change::default());
+    }
+}

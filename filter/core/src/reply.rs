@@ -1,0 +1,146 @@
+//! What the proxy says when it refuses a request: one reason, one status, one body in
+//! GitHub's shape, one value of the `reason` label. No rule, token or internal is told.
+
+use crate::header::Headers;
+use serde_json::json;
+
+/// Where GitHub's own errors point.
+const DOCUMENTATION: &str = "https://docs.github.com/rest";
+
+/// Why a request is not forwarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No Authorization that could hold a token.
+    NoToken,
+    /// A token that no client has.
+    BadToken,
+    /// A token of this client that is past its date.
+    ExpiredToken,
+    /// The client's scopes do not allow it.
+    Scope {
+        /// Who asked.
+        client: String,
+        /// For what.
+        method: String,
+    },
+    /// The path is ambiguous or malformed.
+    Path,
+    /// No credential of the pool can serve it.
+    PoolExhausted {
+        /// Unix seconds.
+        reset: u64,
+        /// Seconds from now, at least 1.
+        retry_after: u64,
+        /// The resource that ran out.
+        resource: String,
+        /// Requests per window of the whole pool.
+        limit: u64,
+    },
+    /// GitHub could not be reached, or went away before it answered.
+    Unreachable,
+}
+
+impl Refusal {
+    /// The `reason` label; `None` for what is not a denial.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::NoToken => Some("no_token"),
+            Self::BadToken => Some("bad_token"),
+            Self::ExpiredToken => Some("expired_token"),
+            Self::Scope { .. } => Some("scope"),
+            Self::Path => Some("path"),
+            Self::PoolExhausted { .. } => Some("pool_exhausted"),
+            Self::Unreachable => None,
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NoToken | Self::BadToken | Self::ExpiredToken => 401,
+            Self::Scope { .. } | Self::PoolExhausted { .. } => 403,
+            Self::Path => 400,
+            Self::Unreachable => 502,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NoToken | Self::BadToken | Self::ExpiredToken => "Bad credentials".to_owned(),
+            Self::Scope { client, method } => {
+                format!("Client {client} is not allowed to {method} this resource")
+            }
+            Self::Path => "Problems parsing the request path".to_owned(),
+            Self::PoolExhausted { .. } => "API rate limit exceeded for all credentials".to_owned(),
+            Self::Unreachable => "GitHub cannot be reached".to_owned(),
+        }
+    }
+
+    /// The response's fields, without the status.
+    pub fn headers(&self) -> Headers {
+        let mut headers = Headers::default();
+        headers.set("content-type", "application/json; charset=utf-8");
+        match self {
+            Self::NoToken | Self::BadToken | Self::ExpiredToken => {
+                headers.set("www-authenticate", "Basic realm=\"GitHub\"");
+            }
+            Self::PoolExhausted {
+                reset,
+                retry_after,
+                resource,
+                limit,
+            } => {
+                headers.set("retry-after", retry_after.to_string());
+                headers.set("x-ratelimit-limit", limit.to_string());
+                headers.set("x-ratelimit-remaining", "0");
+                headers.set("x-ratelimit-used", limit.to_string());
+                headers.set("x-ratelimit-reset", reset.to_string());
+                headers.set("x-ratelimit-resource", resource.as_str());
+            }
+            Self::Scope { .. } | Self::Path | Self::Unreachable => {}
+        }
+        headers
+    }
+
+    /// The JSON body in GitHub's shape.
+    pub fn body(&self) -> String {
+        json!({
+            "message": self.message(),
+            "documentation_url": DOCUMENTATION,
+            "status": self.status().to_string(),
+        })
+        .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn bodies_have_the_shape_of_github() {
+        let scope = Refusal::Scope {
+            client: "ci".into(),
+            method: "DELETE".into(),
+        };
+        let cases = [
+            (Refusal::NoToken, 401, "Bad credentials"),
+            (Refusal::BadToken, 401, "Bad credentials"),
+            (
+                scope,
+                403,
+                "Client ci is not allowed to DELETE this resource",
+            ),
+            (Refusal::Path, 400, "Problems parsing the request path"),
+        ];
+        for (refusal, status, message) in cases {
+            let body: serde_json::Value = serde_json::from_str(&refusal.body()).unwrap();
+            assert_eq!(refusal.status(), status);
+            assert_eq!(body["message"], message);
+            assert_eq!(body["status"], status.to_string());
+            assert!(body["documentation_url"].is_string());
+        }
+        assert!(Refusal::NoToken.headers().has("www-authenticate"));
+    }
+}

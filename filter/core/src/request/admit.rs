@@ -1,0 +1,105 @@
+//! Who asks, for what, and may they: the guards of a request, top to bottom.
+
+use super::{lead, serve, Admitted, Effect, Phase, World};
+use crate::auth;
+use crate::cache::key::Key;
+use crate::cache::policy::{classify, Cacheability};
+use crate::cache::status::CacheStatus;
+use crate::config::registry::{Client, Denied};
+use crate::flight::Waiter;
+use crate::header::Headers;
+use crate::path::Target;
+use crate::pool;
+use crate::reply::Refusal;
+use crate::upstream;
+
+/// A refusal, and the client if it is known.
+struct Refused {
+    client: Option<String>,
+    refusal: Refusal,
+}
+
+/// The first step of every request.
+pub(super) fn arrive(
+    headers: Headers,
+    me: Waiter,
+    world: &mut World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Phase {
+    let method = headers.text(":method").unwrap_or_default().to_owned();
+    match admit(&method, headers, me, world) {
+        Ok((admitted, cacheability)) => {
+            effects.push(Effect::Identify(admitted.client.clone()));
+            match cacheability {
+                Cacheability::Cacheable => lead::board(admitted, world, effects),
+                Cacheability::Method => admitted.around(CacheStatus::Method, world, effects),
+                Cacheability::Bypass => admitted.around(CacheStatus::Bypass, world, effects),
+            }
+        }
+        Err(Refused { client, refusal }) => {
+            if let Some(client) = &client {
+                effects.push(Effect::Identify(client.clone()));
+            }
+            let client = client.unwrap_or_else(|| "-".to_owned());
+            serve::refuse(&client, &method, world.now, refusal, effects)
+        }
+    }
+}
+
+fn admit(
+    method: &str,
+    headers: Headers,
+    me: Waiter,
+    world: &World<'_>,
+) -> Result<(Admitted, Cacheability), Refused> {
+    let config = &world.proxy.config;
+    let client = authenticate(&headers, world)?;
+    let refused = |refusal| Refused {
+        client: Some(client.name.clone()),
+        refusal,
+    };
+    let target = headers.get(":path").unwrap_or_default();
+    let target = Target::parse(target).map_err(|_| refused(Refusal::Path))?;
+    if !client.scopes.allow(method, &target.path) {
+        return Err(refused(Refusal::Scope {
+            client: client.name.clone(),
+            method: method.to_owned(),
+        }));
+    }
+    let path = upstream::path(&config.upstream, &target);
+    let admitted = Admitted {
+        client: client.name.clone(),
+        pool: client.pool.clone(),
+        method: method.to_owned(),
+        resource: pool::resource_of(&target.path),
+        key: Key::of(&client.pool, &config.upstream.authority, &path, &headers),
+        path,
+        me,
+        started: world.now,
+        leads: false,
+        locked_at: None,
+        headers,
+    };
+    let cacheability = classify(method, &target.path, &admitted.headers);
+    Ok((admitted, cacheability))
+}
+
+fn authenticate<'a>(headers: &Headers, world: &World<'a>) -> Result<&'a Client, Refused> {
+    let anonymous = |refusal| Refused {
+        client: None,
+        refusal,
+    };
+    let token = headers
+        .get("authorization")
+        .and_then(auth::presented_token)
+        .ok_or_else(|| anonymous(Refusal::NoToken))?;
+    let clients = &world.proxy.config.clients;
+    let outcome = clients.authenticate(token.expose().as_bytes(), world.now / 1_000);
+    outcome.map_err(|denied| match denied {
+        Denied::BadToken => anonymous(Refusal::BadToken),
+        Denied::ExpiredToken { client } => Refused {
+            client: Some(client.name.clone()),
+            refusal: Refusal::ExpiredToken,
+        },
+    })
+}

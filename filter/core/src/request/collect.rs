@@ -1,0 +1,168 @@
+//! A body streams to the client while a copy is kept; once complete, the copy becomes an
+//! entry and those who waited for it are told.
+
+use super::depart::{Asked, Cached};
+use super::{lead, Admitted, Closed, Deposit, Effect, Phase, World};
+use crate::cache::cluster;
+use crate::cache::entry::{Entry, EntryHead, EntryWriter};
+use crate::cache::policy;
+use crate::cache::status::CacheStatus;
+use crate::etag;
+use crate::flight::{Answer, Landing};
+use crate::header::Headers;
+use crate::metric::Metric;
+
+/// A response that is being copied.
+#[derive(Debug)]
+pub struct Collecting {
+    pub(super) admitted: Admitted,
+    cached: Cached,
+    credential: u64,
+    status: u16,
+    headers: Headers,
+    storable: bool,
+    cache: CacheStatus,
+    writer: EntryWriter,
+}
+
+impl Collecting {
+    pub(super) fn new(
+        admitted: Admitted,
+        cached: Cached,
+        credential: u64,
+        status: u16,
+        headers: Headers,
+        storable: bool,
+        cache: CacheStatus,
+    ) -> Self {
+        Self {
+            admitted,
+            cached,
+            credential,
+            status,
+            headers,
+            storable,
+            cache,
+            writer: EntryWriter::new(),
+        }
+    }
+
+    /// Keeps a chunk; the last one completes the entry.
+    pub(super) fn chunk(
+        mut self: Box<Self>,
+        chunk: &[u8],
+        end: bool,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        let limit = world.proxy.config.cache.max_entry_bytes;
+        if self.writer.body().len().saturating_add(chunk.len()) > limit {
+            release(&mut self.admitted, None, world, effects);
+            lead::land(&mut self.admitted, Landing::Dissolved, world, effects);
+            return self.closed();
+        }
+        self.writer.append(chunk);
+        if !end {
+            return Phase::Collecting(self);
+        }
+        self.complete(world, effects)
+    }
+
+    fn complete(mut self, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+        let writer = std::mem::take(&mut self.writer);
+        let predictable = self.storable && self.predictable(writer.body(), world, effects);
+        let key = if self.storable {
+            self.admitted.key
+        } else {
+            self.admitted.key.for_followers()
+        };
+        let head = EntryHead {
+            key: key.0,
+            status: self.status,
+            headers: policy::storable_headers(&self.headers),
+            varied: policy::varied(&self.admitted.headers, &self.headers),
+            credential: self.credential,
+            predictable,
+        };
+        let mut entry = writer.finish(head, world.now);
+        if self.refuted(&entry) {
+            effects.push(Effect::Record(Metric::prediction("refuted")));
+            entry.head.predictable = false;
+            entry = entry.with(entry.head.clone(), world.now);
+        }
+        let change = world.proxy.memory.put(world.shared, &entry, world.now);
+        effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
+        let answer = Answer {
+            status: self.status,
+            warm: self.cached.entry.is_some(),
+            followers_only: !self.storable,
+        };
+        let landing = landing(answer, entry.encoded().len(), world);
+        let deposit = self.storable.then_some(entry);
+        release(&mut self.admitted, deposit, world, effects);
+        lead::land(&mut self.admitted, landing, world, effects);
+        self.closed()
+    }
+
+    /// Whether the origin's ETag is the one that would have been computed.
+    fn predictable(&self, body: &[u8], world: &World<'_>, effects: &mut Vec<Effect>) -> bool {
+        let Some(member) = world.proxy.pool.by_tag(self.credential) else {
+            return false;
+        };
+        if !self.headers.has("etag") {
+            return false;
+        }
+        let accept = self.admitted.accept();
+        let tag = etag::predict(accept.as_deref(), member.authorization(), body);
+        let holds = etag::prediction_holds(&self.headers, &tag);
+        let result = if holds { "match" } else { "mismatch" };
+        effects.push(Effect::Record(Metric::prediction(result)));
+        holds
+    }
+
+    /// A computed validator should have got a 304, yet GitHub sent the same body again.
+    fn refuted(&self, entry: &Entry) -> bool {
+        let before = self.cached.entry.as_ref();
+        self.cached.asked == Asked::Computed && before.is_some_and(|it| it.digest == entry.digest)
+    }
+
+    fn closed(self) -> Phase {
+        Phase::Closed(Some(Closed {
+            started: self.admitted.started,
+            cache: self.cache,
+        }))
+    }
+}
+
+/// Writes to the cluster where there is something to write, and gives the claim back if this
+/// replica has it and it has not lapsed.
+pub(super) fn release(
+    admitted: &mut Admitted,
+    entry: Option<Entry>,
+    world: &World<'_>,
+    effects: &mut Vec<Effect>,
+) {
+    let entry = entry.filter(|_| world.proxy.config.cache.cluster.is_some());
+    let unlock = admitted
+        .locked_at
+        .take()
+        .is_some_and(|then| world.now.saturating_sub(then) < cluster::LEASE_MILLIS);
+    if entry.is_some() || unlock {
+        effects.push(Effect::Deposit(Deposit {
+            key: admitted.key,
+            entry,
+            unlock,
+        }));
+    }
+}
+
+/// How a flight ends whose answer is an entry of `bytes`: memory must be able to hold it.
+pub(super) fn landing(answer: Answer, bytes: usize, world: &World<'_>) -> Landing {
+    if world.proxy.memory.admits(bytes) {
+        Landing::Shared(answer)
+    } else if world.proxy.config.cache.cluster.is_some() && !answer.followers_only {
+        Landing::HandedOn
+    } else {
+        Landing::Dissolved
+    }
+}

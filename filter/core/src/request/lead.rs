@@ -1,0 +1,312 @@
+//! Who asks GitHub about a key: this request, an equal one of this Envoy, or another replica.
+
+use super::{serve, Admitted, Effect, Phase, Waiting, World, Yielding};
+use crate::cache::cluster::{self, Call, Operation};
+use crate::cache::entry::{Entry, Peek};
+use crate::cache::status::{CacheStatus, Forwarded as Why};
+use crate::flight::{self, Answer, Joined, Landing, Wake};
+use crate::metric::Metric;
+
+/// How long to leave another replica alone before looking again, milliseconds.
+const YIELD_MILLIS: u64 = 20;
+
+/// Asking the cache cluster what it holds, and for the right to ask GitHub.
+#[derive(Debug)]
+pub struct LookingUp {
+    pub(super) admitted: Admitted,
+    /// What memory holds.
+    memory: Option<Entry>,
+    /// What the cluster holds, once it said so.
+    found: Option<Found>,
+    /// Whether this replica may ask GitHub, once the cluster said so.
+    claim: Option<Claim>,
+    /// When the first look was.
+    since: u64,
+}
+
+/// What the cluster holds.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The body that memory holds too.
+    Same(Peek),
+    /// An entry that memory did not have.
+    Entry(Box<Entry>),
+    /// Nothing, or it did not say.
+    Nothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claim {
+    Granted,
+    Denied,
+    /// The cluster did not say: go on as if there were no other replica.
+    Unknown,
+}
+
+/// Serves a cacheable request from memory if it may, else joins or starts a flight.
+pub(super) fn board(
+    mut admitted: Admitted,
+    world: &mut World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Phase {
+    let entry = remembered(&admitted, world);
+    let fresh_for = world
+        .proxy
+        .config
+        .cache
+        .serve_fresh_seconds
+        .saturating_mul(1_000);
+    if let Some(entry) = entry.as_ref().filter(|_| fresh_for > 0) {
+        if world.now.saturating_sub(entry.confirmed_at) < fresh_for {
+            return serve::entry(&admitted, entry.clone(), CacheStatus::Hit, world, effects);
+        }
+    }
+    match flight::join(world.shared, &admitted.key, admitted.me, world.now) {
+        Joined::Waits => Phase::Waiting(Box::new(Waiting {
+            admitted,
+            since: world.now,
+        })),
+        Joined::Leads => {
+            admitted.leads = true;
+            let since = world.now;
+            look_up(admitted, entry, since, world, effects)
+        }
+    }
+}
+
+/// The entry of memory that this request selects.
+fn remembered(admitted: &Admitted, world: &World<'_>) -> Option<Entry> {
+    let memory = &world.proxy.memory;
+    let entry = memory.get(world.shared, &admitted.key, world.now)?;
+    entry.selected_by(&admitted.headers).then_some(entry)
+}
+
+/// Asks the cluster, if there is one that works, before anything goes to GitHub: another
+/// replica may have fetched a newer version, or be about to.
+fn look_up(
+    admitted: Admitted,
+    memory: Option<Entry>,
+    since: u64,
+    world: &mut World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Phase {
+    let cluster = world.proxy.config.cache.cluster.is_some();
+    if !cluster || !world.worker.breaker.admits(world.now) {
+        return admitted.depart(memory, None, world, effects);
+    }
+    effects.push(Effect::Ask(match &memory {
+        Some(_) => Call::peek(&admitted.key),
+        None => Call::get(&admitted.key),
+    }));
+    effects.push(Effect::Ask(Call::lock(&admitted.key)));
+    Phase::LookingUp(Box::new(LookingUp {
+        admitted,
+        memory,
+        found: None,
+        claim: None,
+        since,
+    }))
+}
+
+impl LookingUp {
+    /// One of the answers is here.
+    pub(super) fn answered(
+        mut self: Box<Self>,
+        operation: Operation,
+        status: u16,
+        body: Vec<u8>,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        match operation {
+            Operation::Get => {
+                let entry = cluster::entry(status, body, &self.admitted.key);
+                let entry = noted(operation, entry, world, effects).flatten();
+                let entry = entry.filter(|entry| entry.selected_by(&self.admitted.headers));
+                self.found = Some(entry.map_or(Found::Nothing, |it| Found::Entry(Box::new(it))));
+            }
+            Operation::Peek => {
+                let peek = noted(operation, cluster::peek(status, &body), world, effects);
+                let held = self.memory.as_ref().map(|entry| entry.digest);
+                match peek.flatten() {
+                    Some(peek) if Some(peek.digest) == held => {
+                        self.found = Some(Found::Same(peek));
+                    }
+                    // Another version: read the whole of it.
+                    Some(_) => effects.push(Effect::Ask(Call::get(&self.admitted.key))),
+                    None => self.found = Some(Found::Nothing),
+                }
+            }
+            Operation::Lock => {
+                let granted = noted(operation, cluster::granted(status, &body), world, effects);
+                self.claim = Some(match granted {
+                    Some(true) => Claim::Granted,
+                    Some(false) => Claim::Denied,
+                    None => Claim::Unknown,
+                });
+                if granted == Some(true) {
+                    self.admitted.locked_at = Some(world.now);
+                }
+            }
+            Operation::Set | Operation::Unlock => {}
+        }
+        self.decide(world, effects)
+    }
+
+    /// Goes on once both answers are here.
+    fn decide(mut self: Box<Self>, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+        let (Some(claim), true) = (self.claim, self.found.is_some()) else {
+            return Phase::LookingUp(self);
+        };
+        let waited = world.now.saturating_sub(self.since);
+        if claim == Claim::Denied && waited < cluster::LEASE_MILLIS {
+            return Phase::Yielding(Box::new(Yielding {
+                admitted: self.admitted,
+                since: self.since,
+                again_at: world.now.saturating_add(YIELD_MILLIS),
+            }));
+        }
+        let found = self.found.take();
+        let entry = match &found {
+            Some(Found::Entry(theirs)) => {
+                let newer = |ours: &Entry| ours.confirmed_at > theirs.confirmed_at;
+                match self.memory.take().filter(newer) {
+                    Some(ours) => Some(ours),
+                    None => {
+                        let change = world.proxy.memory.put(world.shared, theirs, world.now);
+                        effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
+                        Some(theirs.as_ref().clone())
+                    }
+                }
+            }
+            _ => self.memory.take(),
+        };
+        self.admitted.depart(entry, found, world, effects)
+    }
+}
+
+/// Counts a failed call, and tells the breaker how it went.
+fn noted<T>(
+    operation: Operation,
+    result: Result<T, cluster::Failed>,
+    world: &mut World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Option<T> {
+    world.worker.breaker.record(result.is_ok(), world.now);
+    if result.is_err() {
+        effects.push(Effect::Record(Metric::cache_error(operation.as_str())));
+    }
+    result.ok()
+}
+
+impl Yielding {
+    pub(super) fn tick(self: Box<Self>, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+        if world.now < self.again_at {
+            return Phase::Yielding(self);
+        }
+        let memory = remembered(&self.admitted, world);
+        look_up(self.admitted, memory, self.since, world, effects)
+    }
+}
+
+impl Waiting {
+    pub(super) fn woken(
+        self: Box<Self>,
+        wake: Wake,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        let mut admitted = self.admitted;
+        match wake {
+            Wake::Answered(answer) => follow(admitted, answer, world, effects),
+            Wake::Alone => {
+                let entry = remembered(&admitted, world);
+                admitted.depart(entry, None, world, effects)
+            }
+            Wake::Lead => {
+                admitted.leads = true;
+                let entry = remembered(&admitted, world);
+                let since = world.now;
+                look_up(admitted, entry, since, world, effects)
+            }
+        }
+    }
+
+    /// A leader that says nothing for so long is not waited for any more.
+    pub(super) fn tick(self: Box<Self>, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+        if world.now.saturating_sub(self.since) < flight::LEASE_MILLIS {
+            return Phase::Waiting(self);
+        }
+        let mut admitted = self.admitted;
+        leave(&mut admitted, world, effects);
+        let entry = remembered(&admitted, world);
+        admitted.depart(entry, None, world, effects)
+    }
+}
+
+/// Answers a follower with what its leader got, unless it is gone already.
+fn follow(
+    admitted: Admitted,
+    answer: Answer,
+    world: &mut World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Phase {
+    let key = if answer.followers_only {
+        admitted.key.for_followers()
+    } else {
+        admitted.key
+    };
+    let entry = world
+        .proxy
+        .memory
+        .get(world.shared, &key, world.now)
+        .filter(|entry| entry.selected_by(&admitted.headers))
+        // Nothing older than this request may answer it.
+        .filter(|entry| entry.confirmed_at >= admitted.started);
+    match entry {
+        Some(entry) => {
+            let why = if answer.warm {
+                Why::Stale(answer.status)
+            } else {
+                Why::Miss
+            };
+            serve::entry(
+                &admitted,
+                entry,
+                CacheStatus::Coalesced(why),
+                world,
+                effects,
+            )
+        }
+        None => admitted.depart(None, None, world, effects),
+    }
+}
+
+/// Ends the flight that this request leads, if it leads one.
+pub(super) fn land(
+    admitted: &mut Admitted,
+    landing: Landing,
+    world: &World<'_>,
+    effects: &mut Vec<Effect>,
+) {
+    if std::mem::take(&mut admitted.leads) {
+        let wakes = flight::land(world.shared, &admitted.key, admitted.me, landing, world.now);
+        effects.extend(
+            wakes
+                .into_iter()
+                .map(|(waiter, wake)| Effect::Wake(waiter, wake)),
+        );
+    }
+}
+
+/// Takes the request out of its flight, and gives a claim back.
+pub(super) fn leave(admitted: &mut Admitted, world: &World<'_>, effects: &mut Vec<Effect>) {
+    super::collect::release(admitted, None, world, effects);
+    admitted.leads = false;
+    let wakes = flight::leave(world.shared, &admitted.key, admitted.me, world.now);
+    effects.extend(
+        wakes
+            .into_iter()
+            .map(|(waiter, wake)| Effect::Wake(waiter, wake)),
+    );
+}

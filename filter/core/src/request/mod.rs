@@ -1,0 +1,326 @@
+//! One request, from its header section to its last byte, as an explicit state machine.
+//!
+//! ```text
+//! Arrived ─┬─► Waiting ──► (lead, answered, alone)      an equal request is in flight
+//!          ├─► LookingUp ─┬─► Forwarded                 asking the cache cluster
+//!          │              └─► Yielding ─► LookingUp     another replica is asking GitHub
+//!          └─► Forwarded ─┬─► Collecting ─► Closed      a body streams past and is kept
+//!                         └─► Closed                    answered, or passed through
+//! ```
+//!
+//! `step` takes a phase and an event and returns the next phase and what to do, as data. It
+//! sees neither host nor clock. An event that a phase does not expect changes nothing.
+
+mod admit;
+mod answer;
+mod collect;
+mod depart;
+mod lead;
+mod serve;
+
+use crate::cache::breaker::Breaker;
+use crate::cache::cluster::{Call, Operation};
+use crate::cache::entry::Entry;
+use crate::cache::key::Key;
+use crate::cache::memory::Memory;
+use crate::cache::status::CacheStatus;
+use crate::config::Config;
+use crate::etag::Memo;
+use crate::flight::{Waiter, Wake};
+use crate::header::Headers;
+use crate::metric::Metric;
+use crate::pool::Pool;
+use crate::shared::SharedData;
+use crate::upstream::Edit;
+
+pub use self::collect::Collecting;
+pub use self::depart::Forwarded;
+pub use self::lead::LookingUp;
+
+/// A configuration, made ready once for all its requests.
+#[derive(Debug)]
+pub struct Proxy {
+    /// As validated.
+    pub config: Config,
+    /// Its credentials.
+    pub pool: Pool,
+    /// Its memory level.
+    pub memory: Memory,
+}
+
+impl Proxy {
+    /// Makes a configuration ready.
+    pub fn new(config: Config) -> Self {
+        Self {
+            pool: Pool::new(&config.credentials),
+            memory: Memory::new(config.cache.memory_bytes as u64, config.cache.ttl_seconds),
+            config,
+        }
+    }
+}
+
+/// What one worker keeps for itself between requests.
+#[derive(Default)]
+pub struct Worker {
+    /// Validators already computed.
+    pub memo: Memo,
+    /// Guards the calls to the cache cluster.
+    pub breaker: Breaker,
+}
+
+/// All that a step may see besides the request.
+pub struct World<'a> {
+    /// The configuration under which the request arrived.
+    pub proxy: &'a Proxy,
+    /// What all workers share.
+    pub shared: &'a dyn SharedData,
+    /// What this worker keeps.
+    pub worker: &'a mut Worker,
+    /// Unix milliseconds.
+    pub now: u64,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The request's header section is here; `me` identifies the request across workers.
+    Request {
+        /// With pseudo fields.
+        headers: Headers,
+        /// The request's identity for those who wait for it.
+        me: Waiter,
+    },
+    /// The cache cluster answered. A call that could not be made or timed out has status 0.
+    Cluster {
+        /// What was asked.
+        operation: Operation,
+        /// HTTP status of Webdis.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// The request that this one waits for woke it.
+    Woken(Wake),
+    /// Some time went by.
+    Tick,
+    /// The upstream's header section is here.
+    Response {
+        /// With pseudo fields.
+        headers: Headers,
+        /// Envoy made it up, since the upstream could not be reached or went away.
+        local: bool,
+        /// No body follows.
+        end: bool,
+    },
+    /// A part of the upstream's body.
+    Body {
+        /// The bytes.
+        chunk: Vec<u8>,
+        /// The last one.
+        end: bool,
+    },
+    /// The stream is over, however it ended.
+    Gone,
+}
+
+/// What to do, in this order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Names the client to Envoy, for its access logs.
+    Identify(String),
+    /// Asks the cache cluster; the answer comes back as `Event::Cluster`.
+    Ask(Call),
+    /// Writes to the cache cluster, then gives the claim on the key back. Outlives the request.
+    Deposit(Deposit),
+    /// Sends the request to GitHub with these changes.
+    Forward(Vec<Edit>),
+    /// Answers the client.
+    Reply(Reply),
+    /// Lets the upstream's response through with these changes.
+    Pass(Vec<Edit>),
+    /// Tells another request.
+    Wake(Waiter, Wake),
+    /// Changes a stat.
+    Record(Metric),
+    /// One line for the operator.
+    Warn(String),
+}
+
+/// A write to the cache cluster.
+#[derive(Debug)]
+pub struct Deposit {
+    /// Whose entry.
+    pub key: Key,
+    /// The entry, if it has to be written.
+    pub entry: Option<Entry>,
+    /// Whether this replica holds the claim on the key.
+    pub unlock: bool,
+}
+
+/// A response of the proxy's own.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Without pseudo fields; sanitised.
+    pub headers: Headers,
+    /// The body.
+    pub body: ReplyBody,
+}
+
+/// Where a reply's bytes are.
+#[derive(Debug)]
+pub enum ReplyBody {
+    /// Nowhere.
+    Empty,
+    /// Written for the occasion.
+    Text(String),
+    /// In a stored response.
+    Entry(Box<Entry>),
+}
+
+impl ReplyBody {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Empty => &[],
+            Self::Text(text) => text.as_bytes(),
+            Self::Entry(entry) => entry.body(),
+        }
+    }
+}
+
+/// Where a request stands. Each variant is one point at which it can be suspended.
+#[derive(Debug, Default)]
+pub enum Phase {
+    /// Nothing is known yet.
+    #[default]
+    Arrived,
+    /// Asking the cache cluster, as leader.
+    LookingUp(Box<LookingUp>),
+    /// Another replica asks GitHub about the same; look again a little later.
+    Yielding(Box<Yielding>),
+    /// An equal request of this Envoy is asking.
+    Waiting(Box<Waiting>),
+    /// On its way to GitHub.
+    Forwarded(Box<Forwarded>),
+    /// GitHub's body streams to the client and is kept.
+    Collecting(Box<Collecting>),
+    /// Answered, or given to Envoy for good; only its end is still to come.
+    Closed(Option<Closed>),
+}
+
+/// Waits for an equal request.
+#[derive(Debug)]
+pub struct Waiting {
+    admitted: Admitted,
+    since: u64,
+}
+
+/// Waits for another replica.
+#[derive(Debug)]
+pub struct Yielding {
+    admitted: Admitted,
+    /// When the first look was.
+    since: u64,
+    /// When to look again.
+    again_at: u64,
+}
+
+/// What the last stats of a request need.
+#[derive(Debug)]
+pub struct Closed {
+    started: u64,
+    cache: CacheStatus,
+}
+
+/// A request that may be served: who asks for what, with all that later phases need.
+#[derive(Debug)]
+pub struct Admitted {
+    client: String,
+    pool: String,
+    method: String,
+    /// At the upstream, with the query.
+    path: String,
+    resource: &'static str,
+    headers: Headers,
+    key: Key,
+    me: Waiter,
+    started: u64,
+    /// Whether others wait for this request's answer (or may).
+    leads: bool,
+    /// Since when this replica holds the cluster's claim on the key.
+    locked_at: Option<u64>,
+}
+
+impl Admitted {
+    fn is_head(&self) -> bool {
+        self.method == "HEAD"
+    }
+
+    fn accept(&self) -> Option<Vec<u8>> {
+        self.headers.joined("accept")
+    }
+}
+
+/// Takes one event. The effects are to be carried out in order, after this returned.
+pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Effect>) {
+    let mut effects = Vec::new();
+    let next = match (phase, event) {
+        (Phase::Arrived, Event::Request { headers, me }) => {
+            admit::arrive(headers, me, world, &mut effects)
+        }
+        (
+            Phase::LookingUp(it),
+            Event::Cluster {
+                operation,
+                status,
+                body,
+            },
+        ) => it.answered(operation, status, body, world, &mut effects),
+        (Phase::Yielding(it), Event::Tick) => it.tick(world, &mut effects),
+        (Phase::Waiting(it), Event::Woken(wake)) => it.woken(wake, world, &mut effects),
+        (Phase::Waiting(it), Event::Tick) => it.tick(world, &mut effects),
+        (
+            Phase::Forwarded(it),
+            Event::Response {
+                headers,
+                local,
+                end,
+            },
+        ) => it.answered(headers, local, end, world, &mut effects),
+        (Phase::Collecting(it), Event::Body { chunk, end }) => {
+            it.chunk(&chunk, end, world, &mut effects)
+        }
+        (phase, Event::Gone) => gone(phase, world, &mut effects),
+        (phase, _) => phase,
+    };
+    (next, effects)
+}
+
+/// Leaves no trace of a request that is over: nobody waits for it, it holds no claim.
+fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+    let admitted = match phase {
+        Phase::Arrived => None,
+        Phase::LookingUp(it) => Some(it.admitted),
+        Phase::Yielding(it) => Some(it.admitted),
+        Phase::Waiting(it) => Some(it.admitted),
+        Phase::Forwarded(it) => Some(it.admitted),
+        Phase::Collecting(it) => Some(it.admitted),
+        Phase::Closed(closed) => {
+            if let Some(closed) = closed {
+                let millis = world.now.saturating_sub(closed.started);
+                let metric = Metric::request_duration(closed.cache.label(), millis);
+                effects.push(Effect::Record(metric));
+            }
+            None
+        }
+    };
+    if let Some(mut admitted) = admitted {
+        lead::leave(&mut admitted, world, effects);
+    }
+    Phase::Closed(None)
+}
+
+#[cfg(test)]
+mod tests;

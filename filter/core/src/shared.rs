@@ -1,0 +1,97 @@
+//! The port to what all workers of one Envoy share: proxy-wasm shared data.
+//!
+//! Keys can never be removed or listed and nothing expires, so whoever uses this keeps to a
+//! bounded set of keys. Values are replaced as a whole, guarded by a version.
+
+/// Bytes under keys, shared by all workers of one Envoy and kept over a reload.
+pub trait SharedData {
+    /// The value and its version, or `None` when the key was never written.
+    fn get(&self, key: &str) -> Option<(Vec<u8>, u32)>;
+
+    /// Writes a value; with a `version` only if the key still has it. `false` when it does not.
+    fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> bool;
+}
+
+/// How often a contended update is tried before it is given up. Each failure means that
+/// another worker made progress, so this is never reached with a sane number of workers.
+const MOST_TRIES: usize = 64;
+
+/// Replaces the value of `key` by what `change` makes of it, atomically. `change` runs again
+/// when another worker was faster; `None` from it leaves the value as it is.
+/// Returns `change`'s second result, or `None` when the update was given up.
+pub fn update<T>(
+    shared: &dyn SharedData,
+    key: &str,
+    mut change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, T),
+) -> Option<T> {
+    for _ in 0..MOST_TRIES {
+        let (old, version) = match shared.get(key) {
+            Some((value, version)) => (value, Some(version)),
+            None => (Vec::new(), None),
+        };
+        let (new, result) = change(&old);
+        match new {
+            None => return Some(result),
+            Some(new) if shared.set(key, &new, version) => return Some(result),
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! A stand-in that behaves as Envoy's shared data does.
+    use super::SharedData;
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+
+    /// Shared data of one imaginary Envoy.
+    #[derive(Default)]
+    pub struct Map {
+        values: RefCell<HashMap<String, (Vec<u8>, u32)>>,
+    }
+
+    impl Map {
+        pub fn keys(&self) -> usize {
+            self.values.borrow().len()
+        }
+
+        /// Everything stored, for searches.
+        pub fn dump(&self) -> Vec<u8> {
+            let values = self.values.borrow();
+            values.values().flat_map(|(v, _)| v.clone()).collect()
+        }
+    }
+
+    impl SharedData for Map {
+        fn get(&self, key: &str) -> Option<(Vec<u8>, u32)> {
+            self.values.borrow().get(key).cloned()
+        }
+
+        fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> bool {
+            let mut values = self.values.borrow_mut();
+            let current = values.get(key).map_or(0, |(_, v)| *v);
+            if version.is_some_and(|v| current != 0 && v != current) {
+                return false;
+            }
+            values.insert(key.to_owned(), (value.to_vec(), current + 1));
+            true
+        }
+    }
+
+    #[test]
+    fn a_lost_race_is_tried_again_on_the_new_value() {
+        let map = Map::default();
+        map.set("k", &[1], None);
+        let mut first = true;
+        let result = super::update(&map, "k", |old| {
+            if std::mem::take(&mut first) {
+                map.set("k", &[9], None);
+            }
+            (Some(vec![old[0] + 1]), old[0])
+        });
+        assert_eq!(result, Some(9));
+        assert_eq!(map.get("k").unwrap().0, [10]);
+    }
+}
