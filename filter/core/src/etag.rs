@@ -131,7 +131,8 @@ mod tests {
     #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
     #[cfg_attr(not(target_family = "wasm"), test)]
     fn lists_are_read_tag_by_tag() {
-        let cases: [(&[u8], Vec<Option<&[u8]>>); 7] = [
+        type Members = Vec<Option<&'static [u8]>>;
+        let cases: [(&[u8], Members); 7] = [
             (b"\"a\"", vec![Some(b"a")]),
             (b"W/\"a\", \"b\"", vec![Some(b"a"), Some(b"b")]),
             (b" * ", vec![None]),

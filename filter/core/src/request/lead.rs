@@ -3,8 +3,9 @@
 use super::{serve, Admitted, Effect, Phase, Waiting, World, Yielding};
 use crate::cache::cluster::{self, Call, Operation};
 use crate::cache::entry::{Entry, Peek};
+use crate::cache::key::Key;
 use crate::cache::status::{CacheStatus, Forwarded as Why};
-use crate::flight::{self, Answer, Joined, Landing, Wake};
+use crate::flight::{self, Answer, Joined, Landing, Waiter, Wake};
 use crate::metric::Metric;
 
 /// How long to leave another replica alone before looking again, milliseconds.
@@ -282,6 +283,11 @@ fn follow(
     }
 }
 
+fn tell(key: Key, wakes: Vec<(Waiter, Wake)>, effects: &mut Vec<Effect>) {
+    let wakes = wakes.into_iter();
+    effects.extend(wakes.map(|(waiter, wake)| Effect::Wake { waiter, key, wake }));
+}
+
 /// Ends the flight that this request leads, if it leads one.
 pub(super) fn land(
     admitted: &mut Admitted,
@@ -291,11 +297,7 @@ pub(super) fn land(
 ) {
     if std::mem::take(&mut admitted.leads) {
         let wakes = flight::land(world.shared, &admitted.key, admitted.me, landing, world.now);
-        effects.extend(
-            wakes
-                .into_iter()
-                .map(|(waiter, wake)| Effect::Wake(waiter, wake)),
-        );
+        tell(admitted.key, wakes, effects);
     }
 }
 
@@ -304,9 +306,5 @@ pub(super) fn leave(admitted: &mut Admitted, world: &World<'_>, effects: &mut Ve
     super::collect::release(admitted, None, world, effects);
     admitted.leads = false;
     let wakes = flight::leave(world.shared, &admitted.key, admitted.me, world.now);
-    effects.extend(
-        wakes
-            .into_iter()
-            .map(|(waiter, wake)| Effect::Wake(waiter, wake)),
-    );
+    tell(admitted.key, wakes, effects);
 }

@@ -138,8 +138,15 @@ pub enum Effect {
     Reply(Reply),
     /// Lets the upstream's response through with these changes.
     Pass(Vec<Edit>),
-    /// Tells another request.
-    Wake(Waiter, Wake),
+    /// Tells another request what became of the flight of `key`.
+    Wake {
+        /// Whom.
+        waiter: Waiter,
+        /// Of which flight.
+        key: Key,
+        /// What.
+        wake: Wake,
+    },
     /// Changes a stat.
     Record(Metric),
     /// One line for the operator.
@@ -208,6 +215,17 @@ pub enum Phase {
     Collecting(Box<Collecting>),
     /// Answered, or given to Envoy for good; only its end is still to come.
     Closed(Option<Closed>),
+}
+
+impl Phase {
+    /// Whether it has to hear of time going by, and if so, whether it is in a hurry.
+    pub fn wants_ticks(&self) -> Option<bool> {
+        match self {
+            Self::Yielding(_) => Some(true),
+            Self::Waiting(_) => Some(false),
+            _ => None,
+        }
+    }
 }
 
 /// Waits for an equal request.

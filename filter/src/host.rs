@@ -1,0 +1,181 @@
+//! Every hostcall, in its fallible form: the SDK's own trait methods panic on a status that
+//! they do not expect, and a panic here takes down the worker's VM. A call that fails reads as
+//! "nothing there"; none of them is worth a request.
+
+use github_proxy_core::header::Headers;
+use github_proxy_core::metric::{Kind, Metric};
+use github_proxy_core::shared::SharedData;
+use github_proxy_core::upstream::Edit;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, MapType, MetricType};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The wall clock, Unix milliseconds.
+pub fn now() -> u64 {
+    hostcalls::get_current_time()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .map_or(0, |since| since.as_millis() as u64)
+}
+
+/// A header section, pseudo fields included.
+pub fn headers(map: MapType) -> Headers {
+    Headers::new(hostcalls::get_map_bytes(map).unwrap_or_default())
+}
+
+/// Changes a header section.
+pub fn edit(map: MapType, edits: Vec<Edit>) {
+    for (name, value) in edits {
+        // A field that Envoy does not let a filter change stays as it is.
+        let _ = hostcalls::set_map_value_bytes(map, &name, value.as_deref());
+    }
+}
+
+/// A part of a body, or the whole body of a callout's answer.
+pub fn body(buffer: BufferType, size: usize) -> Vec<u8> {
+    hostcalls::get_buffer(buffer, 0, size)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+}
+
+/// The status of the callout's answer that is being delivered; 0 when there was none. The
+/// count is looked at first: without headers there is no map to read.
+pub fn callout_status(headers: usize) -> u16 {
+    if headers == 0 {
+        return 0;
+    }
+    hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status")
+        .ok()
+        .flatten()
+        .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Whether Envoy made the present response up instead of getting it from the upstream.
+pub fn is_local_response() -> bool {
+    let details = hostcalls::get_property(vec!["response", "code_details"]);
+    !matches!(details, Ok(Some(details)) if details == b"via_upstream")
+}
+
+/// Names the client to Envoy: `%FILTER_STATE(wasm.client:PLAIN)%` in access logs.
+pub fn identify(client: &str) {
+    let _ = hostcalls::set_property(vec!["client"], Some(client.as_bytes()));
+}
+
+/// Answers the client; takes effect once the present callback returns.
+pub fn reply(status: u16, headers: &Headers, body: &[u8]) {
+    // The SDK takes text; what is not UTF-8 in a value is not ASCII either.
+    let fields: Vec<(&str, Cow<'_, str>)> = headers
+        .iter()
+        .map(|(name, value)| (name, String::from_utf8_lossy(value)))
+        .collect();
+    let fields = fields.iter().map(|(name, value)| (*name, value.as_ref()));
+    let body = (!body.is_empty()).then_some(body);
+    let _ = hostcalls::send_http_response(u32::from(status), fields.collect(), body);
+}
+
+/// Lets a paused request go on.
+pub fn resume_request() {
+    let _ = hostcalls::resume_http_request();
+}
+
+/// Makes the following calls on behalf of a context; `false` when it is gone.
+pub fn act_for(context: u32) -> bool {
+    hostcalls::set_effective_context(context).is_ok()
+}
+
+/// Sends a request to one of Envoy's clusters; the token of its answer, if it went out.
+pub fn call(
+    cluster: &str,
+    headers: Vec<(&str, &str)>,
+    body: Option<&[u8]>,
+    timeout: Duration,
+) -> Option<u32> {
+    hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout).ok()
+}
+
+/// Calls back every so often, in place of what was asked before.
+pub fn tick_every(period: Duration) {
+    let _ = hostcalls::set_tick_period(period);
+}
+
+/// Registers a queue of this worker.
+pub fn register_queue(name: &str) -> Option<u32> {
+    hostcalls::register_shared_queue(name).ok()
+}
+
+/// Puts a message into the queue of a worker, this one included.
+pub fn enqueue(queue: u32, message: &[u8]) {
+    // A queue whose worker is gone: nobody waits there any more.
+    let _ = hostcalls::enqueue_shared_queue(queue, Some(message));
+}
+
+/// Takes a message out of a queue.
+pub fn dequeue(queue: u32) -> Option<Vec<u8>> {
+    hostcalls::dequeue_shared_queue(queue).ok().flatten()
+}
+
+/// The plugin configuration.
+pub fn configuration() -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+}
+
+/// The shared data of this Envoy.
+pub struct Shared;
+
+impl SharedData for Shared {
+    fn get(&self, key: &str) -> Option<(Vec<u8>, u32)> {
+        match hostcalls::get_shared_data(key) {
+            Ok((value, Some(version))) => Some((value.unwrap_or_default(), version)),
+            _ => None,
+        }
+    }
+
+    fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> bool {
+        hostcalls::set_shared_data(key, Some(value), version).is_ok()
+    }
+}
+
+/// Envoy's stats. Defining one anew costs nine times a change, so the ids are kept.
+#[derive(Default)]
+pub struct Metrics {
+    ids: HashMap<String, u32>,
+}
+
+impl Metrics {
+    /// Carries out one change.
+    pub fn record(&mut self, metric: Metric) {
+        let Metric {
+            kind,
+            name,
+            value,
+            relative,
+        } = metric;
+        let id = match self.ids.get(&name) {
+            Some(id) => *id,
+            None => {
+                let kind = match kind {
+                    Kind::Counter => MetricType::Counter,
+                    Kind::Gauge => MetricType::Gauge,
+                    Kind::Histogram => MetricType::Histogram,
+                };
+                let Ok(id) = hostcalls::define_metric(kind, &name) else {
+                    return;
+                };
+                self.ids.insert(name, id);
+                id
+            }
+        };
+        let _ = if kind == Kind::Counter || relative {
+            hostcalls::increment_metric(id, value)
+        } else {
+            hostcalls::record_metric(id, u64::try_from(value).unwrap_or(0))
+        };
+    }
+}

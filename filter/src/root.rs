@@ -1,0 +1,160 @@
+//! The root context of a configuration: takes it or refuses it, and passes on what arrives
+//! for the requests of its worker (wake-ups, ticks, answers to callouts).
+
+use crate::effects::{advance, deposited, tell, WakeUp, MAKE_DEPOSIT};
+use crate::host::{self, Shared};
+use crate::stream::{Http, Stream};
+use crate::vm::{self, Vm};
+use github_proxy_core::cache::key::Key;
+use github_proxy_core::config::Config;
+use github_proxy_core::flight::{self, Waiter};
+use github_proxy_core::metric::Metric;
+use github_proxy_core::request::{Event, Proxy};
+use github_proxy_core::shared::update;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{BufferType, ContextType};
+use sha2::{Digest, Sha256};
+use std::rc::Rc;
+
+/// One configuration in one VM.
+pub struct Root {
+    id: u32,
+    vm: Rc<Vm>,
+    proxy: Option<Rc<Proxy>>,
+}
+
+impl Root {
+    /// A root without a configuration.
+    pub fn new(id: u32) -> Self {
+        Self {
+            id,
+            vm: vm::current(),
+            proxy: None,
+        }
+    }
+
+    /// Counts a reload once, though every VM configures itself.
+    fn count_reload(&self, configuration: &[u8], result: &str) {
+        let new = Sha256::digest(configuration);
+        let first_seen = update(&Shared, "configuration", |last| {
+            if last == new.as_slice() {
+                (None, false)
+            } else {
+                (Some(new.to_vec()), !last.is_empty())
+            }
+        });
+        if first_seen == Some(true) {
+            let metric = Metric::config_reload(result);
+            self.vm.metrics.borrow_mut().record(metric);
+        }
+    }
+
+    /// Delivers a message of another request, or of one's own worker.
+    fn deliver(&self, message: &[u8]) {
+        if message == MAKE_DEPOSIT {
+            let pending = self.vm.deposits.borrow_mut().pop_front();
+            if let Some(pending) = pending {
+                advance(&self.vm, self.id, pending);
+            }
+            return;
+        }
+        let Ok((context, key, wake)) = postcard::from_bytes::<WakeUp>(message) else {
+            return;
+        };
+        match self.vm.stream(context) {
+            Some(stream) => self.on_behalf_of(&stream, Event::Woken(wake)),
+            // It left just when it was its turn: the next one's.
+            None => self.pass_over(Key(key), context),
+        }
+    }
+
+    fn pass_over(&self, key: Key, context: u32) {
+        let gone = Waiter {
+            queue: self.vm.queue.get(),
+            context,
+        };
+        for (waiter, wake) in flight::leave(&Shared, &key, gone, host::now()) {
+            tell(waiter, key, wake);
+        }
+    }
+
+    fn on_behalf_of(&self, stream: &Stream, event: Event) {
+        if host::act_for(stream.id) {
+            stream.take_later(event);
+            host::act_for(self.id);
+        }
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
+        let owner = self.vm.calls.borrow().get(&token).map(|call| call.owner);
+        let Some(owner) = owner else {
+            return;
+        };
+        // A request's call that was made while this root was in charge: its answer can only
+        // be read on the request's behalf.
+        if let Some(stream) = self.vm.stream(owner) {
+            if host::act_for(owner) {
+                stream.answered(token, headers, body_size);
+                host::act_for(self.id);
+            }
+            return;
+        }
+        let Some(callout) = self.vm.calls.borrow_mut().remove(&token) else {
+            return;
+        };
+        let duration = host::now().saturating_sub(callout.sent_at);
+        let metric = Metric::cache_duration(callout.operation.as_str(), duration);
+        self.vm.metrics.borrow_mut().record(metric);
+        let status = host::callout_status(headers);
+        let body = host::body(BufferType::HttpCallResponseBody, body_size);
+        deposited(&self.vm, self.id, callout, status, &body);
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _: usize) -> bool {
+        let configuration = host::configuration();
+        let secrets = |name: &str| std::env::var(name).ok();
+        match Config::from_json(&configuration, secrets) {
+            Ok(config) => {
+                self.proxy = Some(Rc::new(Proxy::new(config)));
+                self.vm.adopt();
+                self.count_reload(&configuration, "applied");
+                true
+            }
+            Err(errors) => {
+                for error in errors {
+                    log::error!("github-proxy: configuration refused: {error}");
+                }
+                self.count_reload(&configuration, "refused");
+                false
+            }
+        }
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        while let Some(message) = host::dequeue(queue) {
+            self.deliver(&message);
+        }
+    }
+
+    fn on_tick(&mut self) {
+        for context in self.vm.ticking() {
+            if let Some(stream) = self.vm.stream(context) {
+                self.on_behalf_of(&stream, Event::Tick);
+            }
+        }
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        let proxy = Rc::clone(self.proxy.as_ref()?);
+        let stream = Stream::new(context_id, proxy, Rc::clone(&self.vm));
+        Some(Box::new(Http(stream)))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}

@@ -1,0 +1,131 @@
+//! What the requests of one worker share: its queue, its stats, who waits for what.
+//!
+//! It belongs to the VM, not to a root context: a reload makes a new root in the same VM, and
+//! requests that are in flight then must still be woken, by the new one.
+
+use crate::host::{self, Metrics, Shared};
+use crate::stream::Stream;
+use github_proxy_core::cache::cluster::Operation;
+use github_proxy_core::flight;
+use github_proxy_core::request::{Deposit, Worker};
+use github_proxy_core::shared::update;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How often waiting requests look at the clock.
+const SLOW_TICK: Duration = Duration::from_secs(1);
+/// How often they do while one of them yields to another replica.
+const FAST_TICK: Duration = Duration::from_millis(20);
+
+thread_local! {
+    /// A wasm VM has one thread, and proxy-wasm no other place that outlives a root context.
+    static VM: Rc<Vm> = Rc::new(Vm::default());
+}
+
+/// The state of one worker.
+#[derive(Default)]
+pub struct Vm {
+    /// The name of this worker's queue; unique among all VMs, since a name that several share
+    /// wakes only one of them.
+    queue_name: RefCell<Option<String>>,
+    /// The id of that queue.
+    pub queue: Cell<u32>,
+    /// What the decisions keep between requests.
+    pub worker: RefCell<Worker>,
+    /// Ids of stats.
+    pub metrics: RefCell<Metrics>,
+    /// Requests in flight, by context id.
+    pub streams: RefCell<HashMap<u32, Rc<Stream>>>,
+    /// Callouts in flight, by token.
+    pub calls: RefCell<HashMap<u32, Callout>>,
+    /// Writes to the cache cluster that wait for the root to make them.
+    pub deposits: RefCell<VecDeque<Pending>>,
+    /// Requests that want to hear of time going by; `true` for those in a hurry.
+    ticking: RefCell<HashMap<u32, bool>>,
+    fast: Cell<bool>,
+}
+
+/// A callout in flight.
+pub struct Callout {
+    /// For which context.
+    pub owner: u32,
+    /// What it does.
+    pub operation: Operation,
+    /// When it went out, Unix milliseconds.
+    pub sent_at: u64,
+    /// What to do next, for those that outlive their request.
+    pub deposit: Option<Pending>,
+}
+
+/// A deposit, with where it goes.
+pub struct Pending {
+    /// What is written.
+    pub deposit: Deposit,
+    /// Envoy's cluster.
+    pub cluster: String,
+    /// Of one call.
+    pub timeout: Duration,
+    /// Life of the entry, seconds.
+    pub ttl: u64,
+}
+
+/// The state of this worker.
+pub fn current() -> Rc<Vm> {
+    VM.with(Rc::clone)
+}
+
+impl Vm {
+    /// Readies the worker for a new root context: its queue now wakes that one.
+    pub fn adopt(&self) {
+        let mut name = self.queue_name.borrow_mut();
+        let name = name.get_or_insert_with(|| {
+            flight::prepare(&Shared);
+            format!("worker/{}", next_worker())
+        });
+        if let Some(queue) = host::register_queue(name) {
+            self.queue.set(queue);
+        }
+        self.fast.set(false);
+        host::tick_every(SLOW_TICK);
+    }
+
+    /// Asks for (or no longer for) ticks on behalf of a request.
+    pub fn tick_for(&self, context: u32, wish: Option<bool>) {
+        let mut ticking = self.ticking.borrow_mut();
+        let before = match wish {
+            Some(hurry) => ticking.insert(context, hurry),
+            None => ticking.remove(&context),
+        };
+        if before == wish {
+            return;
+        }
+        let fast = ticking.values().any(|hurry| *hurry);
+        if self.fast.replace(fast) != fast {
+            host::tick_every(if fast { FAST_TICK } else { SLOW_TICK });
+        }
+    }
+
+    /// The requests that want to hear of time going by.
+    pub fn ticking(&self) -> HashSet<u32> {
+        self.ticking.borrow().keys().copied().collect()
+    }
+
+    /// A request in flight.
+    pub fn stream(&self, context: u32) -> Option<Rc<Stream>> {
+        self.streams.borrow().get(&context).cloned()
+    }
+}
+
+/// A number that no other VM of this Envoy has.
+fn next_worker() -> u64 {
+    let numbered = update(&Shared, "workers", |bytes| {
+        let count = bytes
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let count = count.saturating_add(1);
+        (Some(count.to_be_bytes().to_vec()), count)
+    });
+    numbered.unwrap_or_default()
+}
