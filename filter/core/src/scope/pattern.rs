@@ -1,15 +1,20 @@
 //! A regular expression that must match the whole text.
 //!
 //! Registries were written for Python's `re`. `fancy-regex` has its look-around
-//! and back references and most of its syntax; what would silently mean
-//! something else here is refused. A pattern must be complete by itself: it is
-//! parsed alone before it is anchored, so none can close the anchoring group.
+//! and back references and most of its syntax; the module `python` settles the
+//! rest. A pattern must be complete by itself: it is parsed alone before it is
+//! anchored, so none can close the anchoring group.
+
+mod python;
 
 use fancy_regex::{Expr, Regex, RegexBuilder};
 
-/// Steps of backtracking before a match counts as failed. A path of a few
-/// hundred bytes needs some thousands; 100,000 take about a millisecond.
+/// Steps of backtracking before a match counts as failed; ordinary patterns
+/// with look-around need fewer than a hundred for each byte of the path.
 const BACKTRACK_LIMIT: usize = 100_000;
+
+/// Bound of what the linear-time engine may build for one pattern, in bytes.
+const SIZE_LIMIT: usize = 2 * 1024 * 1024;
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -41,15 +46,18 @@ impl Pattern {
         if pattern.is_empty() {
             return Err("expected a regular expression, found nothing; .* matches all".to_owned());
         }
-        if let Some(difference) = foreign_class_syntax(pattern) {
-            return Err(format!("not a valid regular expression: {difference}"));
-        }
-        Expr::parse_tree(pattern).map_err(|error| explain(&error))?;
+        let translated = python::translate(pattern).map_err(invalid)?;
+        Expr::parse_tree(&translated).map_err(|error| explain(&error))?;
         // In verbose mode a comment at the end would swallow the closing group.
-        let end = if starts_verbose(pattern) { "\n" } else { "" };
-        RegexBuilder::new(&format!(r"\A(?:{pattern}{end})\z"))
+        let end = if python::starts_verbose(pattern) {
+            "\n"
+        } else {
+            ""
+        };
+        RegexBuilder::new(&format!(r"\A(?:{translated}{end})\z"))
             .case_insensitive(any_case)
             .backtrack_limit(BACKTRACK_LIMIT)
+            .delegate_size_limit(SIZE_LIMIT)
             .build()
             .map(Self)
             .map_err(|error| explain(&error))
@@ -60,56 +68,9 @@ impl Pattern {
 fn explain(error: &fancy_regex::Error) -> String {
     let error = error.to_string();
     let reason = error.lines().last().unwrap_or_default();
-    let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+    invalid(reason.strip_prefix("error: ").unwrap_or(reason))
+}
+
+fn invalid(reason: &str) -> String {
     format!("not a valid regular expression: {reason}")
-}
-
-/// Whether the pattern starts with global flags (as Python demands) that hold `x`.
-fn starts_verbose(pattern: &str) -> bool {
-    let flags = pattern
-        .strip_prefix("(?")
-        .and_then(|rest| rest.split_once(')'));
-    flags.is_some_and(|(flags, _)| {
-        flags.bytes().all(|flag| flag.is_ascii_alphabetic()) && flags.contains('x')
-    })
-}
-
-/// Inside `[…]` Python takes `[`, `&&`, `--` and `~~` literally; here they nest
-/// and combine classes. Refused, so that no pattern allows more than it did.
-fn foreign_class_syntax(pattern: &str) -> Option<&'static str> {
-    let mut rest = pattern;
-    while let Some(at) = rest.find(['\\', '[']) {
-        rest = rest.get(at..)?;
-        if rest.starts_with('\\') {
-            rest = after_escape(rest);
-            continue;
-        }
-        // A `]` right after the opening is literal.
-        rest = rest.strip_prefix("[^").unwrap_or(rest.get(1..)?);
-        rest = rest.strip_prefix(']').unwrap_or(rest);
-        loop {
-            if rest.starts_with('\\') {
-                rest = after_escape(rest);
-                continue;
-            }
-            if rest.starts_with('[') {
-                return Some("write [ inside of [...] as \\[");
-            }
-            if ["&&", "--", "~~"].iter().any(|set| rest.starts_with(set)) {
-                return Some("write &&, -- and ~~ inside of [...] with backslashes, as \\&\\&");
-            }
-            let mut characters = rest.chars();
-            match characters.next() {
-                None | Some(']') => break,
-                Some(_) => rest = characters.as_str(),
-            }
-        }
-    }
-    None
-}
-
-fn after_escape(rest: &str) -> &str {
-    let mut characters = rest.chars();
-    characters.nth(1);
-    characters.as_str()
 }

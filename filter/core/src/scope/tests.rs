@@ -36,6 +36,15 @@ fn patterns_match_the_whole_text() {
         (r"/issues/\D\S\W", "/issues/ab-", true),
         (r"/repos\/acme\-x\_y", "/repos/acme-x_y", true),
         (r"/[\w.-]{1,100}", "/a.b-c_d", true),
+        (r"/[\w-]+", "/a-b_c", true),
+        (r"/[\w-]+", "/a.b", false),
+        (r"/[-\d]+", "/1-2", true),
+        (r"/[^\W\d]+", "/ab_", true),
+        (r"/[^\W\d]+", "/ab1", false),
+        (r"/[\D]+", "/ab", true),
+        (r"/[^\s/]+", "/ab", true),
+        (r"/\\w", "/a", false),
+        (r"/(?i:\w+)x", "/AbX", false),
         ("/[[:alpha:]]", "/a", false),
     ] {
         let Ok(pattern) = Pattern::new(pattern) else {
