@@ -1,0 +1,105 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::env::HostPort;
+
+/// A caching proxy for the GitHub API: Envoy with a filter.
+///
+/// Settings come from the environment (GITHUB_PAT_<NAME>, GITHUB_API_URL, CACHE_BACKEND_URL,
+/// CACHE_TTL, …) and from the client registry file that CLIENT_REGISTRY_FILE_PATH names.
+#[derive(Debug, Parser)]
+#[command(name = "github-proxy", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole local stack in the foreground: Envoy with the filter, and Webdis when the
+    /// cache is in Redis. Without any GitHub credential, a bundled simulator stands in for GitHub.
+    Run(RunArguments),
+    /// Print Envoy or Istio configuration made from the environment.
+    Config(ConfigArguments),
+    /// Validate the environment and a client registry file.
+    Check {
+        /// The client registry file; CLIENT_REGISTRY_FILE_PATH if absent.
+        file: Option<PathBuf>,
+    },
+    /// Mint a proxy token for a client, with its entry for the registry file.
+    Token {
+        /// The client's name.
+        name: String,
+    },
+}
+
+/// Where Envoy listens and what it is made of.
+#[derive(Clone, Debug, Args)]
+pub struct EnvoyArguments {
+    /// Where clients connect.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where Envoy's admin interface is.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
+    pub admin: SocketAddr,
+    /// Envoy's worker threads.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub concurrency: Option<u32>,
+    /// The filter's WebAssembly module.
+    #[arg(long, value_name = "PATH")]
+    pub filter: Option<PathBuf>,
+    /// Write one JSON line per request to this file.
+    #[arg(long, value_name = "PATH")]
+    pub access_log: Option<PathBuf>,
+}
+
+/// The flags of `run`. A port of 0 takes a free one.
+#[derive(Clone, Debug, Args)]
+pub struct RunArguments {
+    /// What `config` knows as well.
+    #[command(flatten)]
+    pub envoy_arguments: EnvoyArguments,
+    /// The Envoy to run.
+    #[arg(long, value_name = "PATH")]
+    pub envoy: Option<PathBuf>,
+}
+
+/// The flags of `config`.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArguments {
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Format::Bootstrap)]
+    pub format: Format,
+    /// What `run` knows as well.
+    #[command(flatten)]
+    pub envoy_arguments: EnvoyArguments,
+    /// Let Envoy read later configurations of the filter from this file, without a restart.
+    #[arg(long, value_name = "PATH")]
+    pub reload_from: Option<PathBuf>,
+    /// Where Webdis is, when CACHE_BACKEND_URL names a Redis.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7379")]
+    pub webdis: HostPort,
+}
+
+/// What `config` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A whole configuration for a stock Envoy.
+    Bootstrap,
+    /// The filter's entry for the http_filters of your own Envoy.
+    Filter,
+    /// The file for --reload-from (ECDS).
+    Ecds,
+    /// Istio's WasmPlugin, with the ServiceEntry and DestinationRule of GitHub.
+    #[value(name = "wasmplugin")]
+    WasmPlugin,
+    /// Istio's EnvoyFilter.
+    #[value(name = "envoyfilter")]
+    EnvoyFilter,
+}

@@ -1,0 +1,101 @@
+//! `github-proxy check`: validates the environment and a registry file.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use github_proxy_core::config::DEFAULT_POOL;
+
+use crate::env::{self, Backend, Settings, Variables};
+use crate::faults::Faults;
+use crate::registry_file;
+
+/// A summary of what is fine. It names no secret.
+///
+/// # Errors
+/// Every fault found.
+pub fn check(file: Option<PathBuf>, variables: &Variables) -> anyhow::Result<String> {
+    let mut faults = Faults::default();
+    let settings = faults.take(Settings::read(variables));
+    let from_environment = || {
+        variables
+            .get(env::REGISTRY_FILE)
+            .filter(|path| !path.is_empty())
+    };
+    let file = file.or_else(|| from_environment().map(PathBuf::from));
+    let credentials = settings
+        .as_ref()
+        .map_or(&[][..], |settings| &settings.credentials);
+    let mut summary = String::new();
+    match &file {
+        Some(file) => {
+            if let Some(registry) = faults.take(registry_file::load(file, variables, credentials)) {
+                let count = registry.count;
+                writeln!(summary, "{}: {}", file.display(), counted(count, "client"))?;
+            }
+        }
+        None if !credentials.is_empty() => {
+            faults.add(format!(
+                "{}: expected the path of the client registry file",
+                env::REGISTRY_FILE
+            ));
+        }
+        None => writeln!(summary, "client registry: none is named")?,
+    }
+    let settings = faults.or(settings)?;
+    write!(summary, "{}", described(&settings))?;
+    Ok(summary)
+}
+
+fn described(settings: &Settings) -> String {
+    let mut lines = Vec::new();
+    let scheme = if settings.upstream.tls {
+        "https"
+    } else {
+        "http"
+    };
+    let Settings {
+        upstream,
+        credentials,
+        ..
+    } = settings;
+    lines.push(format!(
+        "GitHub: {scheme}://{}{}",
+        upstream.authority(),
+        upstream.base_path
+    ));
+    lines.push(match &settings.backend {
+        Backend::Memory => "cache: in memory".to_owned(),
+        Backend::Redis(redis) => {
+            let tls = if redis.tls { " over TLS" } else { "" };
+            format!(
+                "cache: in memory and Redis at {}{tls}, database {}",
+                redis.address, redis.database
+            )
+        }
+        Backend::Webdis(address) => format!("cache: in memory and Webdis at {address}"),
+    });
+    if credentials.is_empty() {
+        lines.push(
+            "credentials: none; `run` uses the bundled simulator instead of GitHub".to_owned(),
+        );
+    } else {
+        lines.push(counted(credentials.len(), "credential"));
+        lines.extend(credentials.iter().map(|credential| {
+            let pool = credential.pool.as_deref().unwrap_or(DEFAULT_POOL);
+            format!("  {} in pool {pool}", credential.name)
+        }));
+    }
+    lines.extend(
+        settings
+            .notices
+            .iter()
+            .map(|notice| format!("note: {notice}")),
+    );
+    lines.push("all is fine\n".to_owned());
+    lines.join("\n")
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}

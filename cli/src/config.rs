@@ -1,0 +1,73 @@
+//! `github-proxy config`: prints configuration made from the environment.
+
+use crate::args::{ConfigArguments, Format};
+use crate::env::{self, Backend, HostPort, Settings, Variables};
+use crate::envoy_config::{EnvoyConfig, Placement};
+use crate::faults::Faults;
+use crate::plugin::{self, Clusters};
+use crate::{locate, registry_file};
+
+/// Renders what the arguments ask for.
+///
+/// # Errors
+/// Every fault of the environment and the registry file; there is no credential or no registry.
+pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Result<String> {
+    let settings = Settings::read(variables)?;
+    for notice in &settings.notices {
+        eprintln!("note: {notice}");
+    }
+    let mut faults = Faults::default();
+    if settings.credentials.is_empty() {
+        faults.add("GITHUB_PAT_<NAME>: expected at least one personal access token");
+    }
+    let registry = match &settings.registry_file {
+        Some(path) => faults.take(registry_file::load(path, variables, &settings.credentials)),
+        None => {
+            faults.add(format!(
+                "{}: expected the path of the client registry file",
+                env::REGISTRY_FILE
+            ));
+            None
+        }
+    };
+    let registry = faults.or(registry)?;
+    let envoy = &arguments.envoy_arguments;
+    let placement = Placement {
+        listen: envoy.listen,
+        admin: envoy.admin,
+        concurrency: envoy.concurrency,
+        module: envoy
+            .filter
+            .clone()
+            .unwrap_or_else(locate::module_or_default),
+        webdis: arguments.webdis.clone(),
+        reload_from: arguments.reload_from.clone(),
+        access_log: envoy.access_log.clone(),
+    };
+    let clusters = match arguments.format {
+        Format::WasmPlugin => istio_clusters(&settings, &placement.webdis),
+        _ => EnvoyConfig::clusters(&settings),
+    };
+    let plugin = plugin::configuration(&settings, &registry, &clusters, variables)?;
+    let config = EnvoyConfig::new(&settings, &placement, plugin);
+    match arguments.format {
+        Format::Bootstrap => config.bootstrap(),
+        Format::Filter => config.filter(),
+        Format::Ecds => config.ecds("1"),
+        Format::WasmPlugin => config.wasm_plugin(),
+        Format::EnvoyFilter => config.envoy_filter(),
+    }
+}
+
+/// The clusters that Istio makes of services, by its naming of outbound ones.
+fn istio_clusters(settings: &Settings, webdis: &HostPort) -> Clusters {
+    let outbound = |address: &HostPort| format!("outbound|{}||{}", address.port, address.host);
+    Clusters {
+        github: outbound(&settings.upstream.address),
+        cache: match &settings.backend {
+            Backend::Memory => None,
+            Backend::Redis(_) => Some(outbound(webdis)),
+            Backend::Webdis(address) => Some(outbound(address)),
+        },
+    }
+}

@@ -1,0 +1,141 @@
+//! What the environment says, read once and validated as a whole.
+//!
+//! The names and their meanings are those of the Python github-proxy, so that an
+//! operator can exchange one for the other; a few are new. Every fault is found
+//! in one go. A fault names its variable and what is expected, never the value,
+//! which may hold a password. Nothing here reads a file or opens a connection.
+
+mod address;
+mod credentials;
+mod variables;
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+pub use self::address::{Backend, HostPort, Redis, Upstream};
+pub use self::credentials::Credential;
+pub use self::variables::Variables;
+use crate::faults::Faults;
+
+/// The variable that names the client registry file.
+pub const REGISTRY_FILE: &str = "CLIENT_REGISTRY_FILE_PATH";
+/// The variable that says where GitHub is.
+pub const API_URL: &str = "GITHUB_API_URL";
+
+const THIRTY_DAYS: u64 = 2_592_000;
+const MIB: u64 = 1024 * 1024;
+/// Accepted because the Python github-proxy has them; nothing here depends on them.
+const WITHOUT_EFFECT: [&str; 2] = ["GITHUB_CREDS_CACHE_MAXSIZE", "TELEMETRY_COLLECTOR_TYPE"];
+
+/// The settings of the proxy as its environment gives them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where GitHub is.
+    pub upstream: Upstream,
+    /// Whether `GITHUB_API_URL` was set at all.
+    pub upstream_is_set: bool,
+    /// Where the shared cache is.
+    pub backend: Backend,
+    /// What bounds the cache.
+    pub cache: CacheBounds,
+    /// The client registry file, if one is named.
+    pub registry_file: Option<PathBuf>,
+    /// The personal access tokens, by name. Empty when there is no credential at all.
+    pub credentials: Vec<Credential>,
+    /// What the operator should know: settings that were accepted and do nothing.
+    pub notices: Vec<String>,
+}
+
+/// The limits of the cache. `None` leaves it to the filter's default.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct CacheBounds {
+    /// `CACHE_TTL`: seconds that an entry is kept after GitHub last confirmed it.
+    pub ttl_seconds: Option<u64>,
+    /// `CACHE_MEMORY_BYTES`: bound of the memory level; 0 turns it off.
+    pub memory_bytes: Option<u64>,
+    /// `CACHE_MAX_ENTRY_BYTES`: the largest body that is stored.
+    pub max_entry_bytes: Option<u64>,
+    /// `CACHE_SERVE_FRESH`: seconds that an entry is served without asking GitHub.
+    pub serve_fresh_seconds: Option<u64>,
+    /// `CACHE_STALE_IF_ERROR`: seconds that an entry may answer for a failing GitHub.
+    pub stale_if_error_seconds: Option<u64>,
+}
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Every fault of every variable that is known.
+    pub fn read(variables: &Variables) -> Result<Self, Faults> {
+        let mut faults = variables.unreadable();
+        let upstream = faults.take(address::upstream(
+            API_URL,
+            variables.get(API_URL).unwrap_or("https://api.github.com"),
+        ));
+        let backend = faults.take(address::backend(
+            "CACHE_BACKEND_URL",
+            variables.get("CACHE_BACKEND_URL").unwrap_or("inmemory://"),
+        ));
+        let mut number = |name, unit, range| integer(variables, &mut faults, name, unit, range);
+        let cache = CacheBounds {
+            ttl_seconds: number("CACHE_TTL", "seconds", 1..=THIRTY_DAYS),
+            memory_bytes: number("CACHE_MEMORY_BYTES", "bytes", 0..=1024 * MIB),
+            max_entry_bytes: number("CACHE_MAX_ENTRY_BYTES", "bytes", 1..=32 * MIB),
+            serve_fresh_seconds: number("CACHE_SERVE_FRESH", "seconds", 0..=THIRTY_DAYS),
+            stale_if_error_seconds: number("CACHE_STALE_IF_ERROR", "seconds", 0..=THIRTY_DAYS),
+        };
+        // Only installation tokens expire; the value is checked, so that it is right when needed.
+        number("GITHUB_CREDS_CACHE_TTL_PADDING", "minutes", 0..=59);
+        let registry_file = variables.get(REGISTRY_FILE).map(PathBuf::from);
+        if registry_file
+            .as_ref()
+            .is_some_and(|path| path.as_os_str().is_empty())
+        {
+            faults.add(format!(
+                "{REGISTRY_FILE}: expected the path of a file, it is empty"
+            ));
+        }
+        let mut notices: Vec<String> = WITHOUT_EFFECT
+            .iter()
+            .filter(|name| variables.get(name).is_some())
+            .map(|name| format!("{name} is accepted and has no effect"))
+            .collect();
+        let credentials = faults.take(credentials::read(variables, &mut notices));
+        let settings = upstream.zip(backend).zip(credentials);
+        faults.or(settings.map(|((upstream, backend), credentials)| Self {
+            upstream,
+            upstream_is_set: variables.get(API_URL).is_some(),
+            backend,
+            cache,
+            registry_file,
+            credentials,
+            notices,
+        }))
+    }
+}
+
+fn integer(
+    variables: &Variables,
+    faults: &mut Faults,
+    name: &str,
+    unit: &str,
+    range: RangeInclusive<u64>,
+) -> Option<u64> {
+    let value = variables.get(name)?.trim();
+    // `parse` alone would take a sign.
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    let number = value
+        .parse()
+        .ok()
+        .filter(|number| digits && range.contains(number));
+    if number.is_none() {
+        let (start, end) = (range.start(), range.end());
+        faults.add(format!(
+            "{name}: expected a whole number of {unit} from {start} to {end}"
+        ));
+    }
+    number
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! Envoy's configuration, rendered from the commented templates in `envoy/`.
+//!
+//! The templates are the one place that says how Envoy is set up: the bootstrap
+//! that `run` starts is what `config` prints, and the file of the hot reload
+//! (ECDS) is made from the same text. Everything that enters a template is
+//! quoted as JSON, which is YAML.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde_json::{json, Value};
+
+use crate::env::{Backend, HostPort, Settings};
+use crate::plugin::Clusters;
+use crate::yaml;
+
+const TEMPLATES: [(&str, &str); 8] = [
+    (
+        "bootstrap.yaml.j2",
+        include_str!("../../envoy/bootstrap.yaml.j2"),
+    ),
+    (
+        "cluster-cache.yaml.j2",
+        include_str!("../../envoy/cluster-cache.yaml.j2"),
+    ),
+    (
+        "cluster-github.yaml.j2",
+        include_str!("../../envoy/cluster-github.yaml.j2"),
+    ),
+    (
+        "envoyfilter.yaml.j2",
+        include_str!("../../envoy/envoyfilter.yaml.j2"),
+    ),
+    ("filter.yaml.j2", include_str!("../../envoy/filter.yaml.j2")),
+    ("stats.yaml", include_str!("../../envoy/stats.yaml")),
+    ("wasm.yaml.j2", include_str!("../../envoy/wasm.yaml.j2")),
+    (
+        "wasmplugin.yaml.j2",
+        include_str!("../../envoy/wasmplugin.yaml.j2"),
+    ),
+];
+
+/// What Debian, Red Hat, Alpine, SUSE and the BSDs call their bundle of authorities.
+const CA_BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// What Envoy is to be told besides the settings.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Where the admin interface is.
+    pub admin: SocketAddr,
+    /// The number of worker threads that is suggested; `None`: Envoy decides.
+    pub concurrency: Option<u32>,
+    /// The filter's module.
+    pub module: PathBuf,
+    /// Where Webdis is, when the backend is Redis.
+    pub webdis: HostPort,
+    /// The file that later configurations of the filter are read from.
+    pub reload_from: Option<PathBuf>,
+    /// The file that requests are logged to.
+    pub access_log: Option<PathBuf>,
+}
+
+/// Renders Envoy's configuration.
+pub struct EnvoyConfig<'a> {
+    settings: &'a Settings,
+    placement: &'a Placement,
+    plugin: Value,
+}
+
+impl<'a> EnvoyConfig<'a> {
+    /// `plugin` is the configuration of the filter.
+    pub fn new(settings: &'a Settings, placement: &'a Placement, plugin: Value) -> Self {
+        Self {
+            settings,
+            placement,
+            plugin,
+        }
+    }
+
+    /// The clusters that the shipped bootstrap has.
+    pub fn clusters(settings: &Settings) -> Clusters {
+        let shared = !matches!(settings.backend, Backend::Memory);
+        Clusters {
+            github: "github".to_owned(),
+            cache: shared.then(|| "cache".to_owned()),
+        }
+    }
+
+    /// The whole of it, for `envoy --config-path`.
+    ///
+    /// # Errors
+    /// A template is broken, or the folder of the reload file has no name.
+    pub fn bootstrap(&self) -> anyhow::Result<String> {
+        self.render("bootstrap.yaml.j2")
+    }
+
+    /// The entry of `http_filters` alone.
+    ///
+    /// # Errors
+    /// A template is broken.
+    pub fn filter(&self) -> anyhow::Result<String> {
+        self.render("filter.yaml.j2")
+    }
+
+    /// The file that Envoy reads a new configuration of the filter from, as JSON.
+    ///
+    /// # Errors
+    /// A template is broken.
+    pub fn ecds(&self, version: &str) -> anyhow::Result<String> {
+        let wasm = yaml::load(&self.render("wasm.yaml.j2")?)
+            .ok()
+            .context("the template of the filter is not YAML")?;
+        let response = json!({
+            "version_info": version,
+            "resources": [{
+                "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+                "name": "github_proxy",
+                "typed_config": wasm.value,
+            }],
+        });
+        Ok(format!("{response:#}\n"))
+    }
+
+    /// Istio's WasmPlugin and what it needs.
+    ///
+    /// # Errors
+    /// A template is broken.
+    pub fn wasm_plugin(&self) -> anyhow::Result<String> {
+        self.render("wasmplugin.yaml.j2")
+    }
+
+    /// Istio's EnvoyFilter.
+    ///
+    /// # Errors
+    /// A template is broken.
+    pub fn envoy_filter(&self) -> anyhow::Result<String> {
+        self.render("envoyfilter.yaml.j2")
+    }
+
+    fn render(&self, template: &str) -> anyhow::Result<String> {
+        let mut jinja = Environment::new();
+        jinja.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        jinja.set_auto_escape_callback(|_| AutoEscape::None);
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()?;
+        jinja.set_syntax(syntax);
+        jinja.add_filter("quoted", |text: &str| Value::from(text).to_string());
+        jinja.add_filter("nested", nested);
+        for (name, source) in TEMPLATES {
+            jinja.add_template(name, source)?;
+        }
+        let clusters = Self::clusters(self.settings);
+        let upstream = &self.settings.upstream;
+        let credentials: Vec<Value> = self
+            .settings
+            .credentials
+            .iter()
+            .map(|credential| json!({ "variable": credential.variable }))
+            .collect();
+        let rendered = jinja.get_template(template)?.render(Serde(json!({
+            "listen": address(self.placement.listen),
+            "admin": address(self.placement.admin),
+            "concurrency": self.placement.concurrency,
+            "access_log": self.placement.access_log,
+            "module": self.placement.module,
+            "url": module_url(&self.placement.module),
+            "reload_from": self.placement.reload_from.as_deref().map(reload_from),
+            "cluster": clusters.github,
+            "upstream": {
+                "tls": upstream.tls,
+                "host": upstream.address.host,
+                "port": upstream.address.port,
+                "is_ip": is_ip(&upstream.address.host),
+            },
+            "ca_bundle": ca_bundle(),
+            "cache": clusters.cache.as_ref().and_then(|cluster| self.cache(cluster)),
+            "credentials": credentials,
+            "plugin": format!("{:#}", self.plugin),
+        })))?;
+        Ok(format!("{}\n", rendered.trim_end()))
+    }
+
+    fn cache(&self, cluster: &str) -> Option<Value> {
+        let webdis = match &self.settings.backend {
+            Backend::Memory => return None,
+            Backend::Redis(_) => &self.placement.webdis,
+            Backend::Webdis(webdis) => webdis,
+        };
+        Some(json!({
+            "cluster": cluster,
+            "host": webdis.host,
+            "port": webdis.port,
+            "is_ip": is_ip(&webdis.host),
+        }))
+    }
+}
+
+/// `text` as it stands inside of something indented by `width`; the first line only if `first`.
+/// Unlike Jinja's `indent`, it keeps the line break at the end.
+fn nested(text: &str, width: usize, first: Option<bool>) -> String {
+    let indented = |(index, line): (usize, &str)| {
+        let starts_the_line = index > 0 || first == Some(true);
+        let width = if starts_the_line && !line.trim().is_empty() {
+            width
+        } else {
+            0
+        };
+        format!("{:width$}{line}", "")
+    };
+    text.split_inclusive('\n')
+        .enumerate()
+        .map(indented)
+        .collect()
+}
+
+fn address(address: SocketAddr) -> Value {
+    json!({ "host": address.ip(), "port": address.port() })
+}
+
+fn is_ip(host: &str) -> bool {
+    host.parse::<IpAddr>().is_ok()
+}
+
+fn module_url(module: &Path) -> String {
+    format!("file://{}", module.display())
+}
+
+fn reload_from(file: &Path) -> Value {
+    json!({ "file": file, "folder": file.parent() })
+}
+
+/// The authorities that GitHub's certificate is checked against.
+pub fn ca_bundle() -> PathBuf {
+    let from_environment = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let system = || {
+        CA_BUNDLES
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| path.exists())
+    };
+    from_environment
+        .or_else(system)
+        .unwrap_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"))
+}

@@ -1,0 +1,83 @@
+//! The filter's plugin configuration, made of the environment and the registry.
+//!
+//! It holds no secret: credentials by the name of their variable, clients by
+//! the digests of their tokens. The core reads it once more before it leaves
+//! here, by the same code as the filter will, so that Envoy never gets to see a
+//! configuration that the filter would refuse.
+
+use github_proxy_core::config::Config;
+use serde_json::{json, Map, Value};
+
+use crate::env::{Settings, Variables};
+use crate::faults::Faults;
+use crate::registry_file::RegistryFile;
+
+/// Envoy's clusters, as the filter is to call them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clusters {
+    /// The cluster that leads to GitHub.
+    pub github: String,
+    /// The cluster that leads to Webdis; `None`: memory only.
+    pub cache: Option<String>,
+}
+
+/// The plugin configuration as JSON.
+///
+/// # Errors
+/// What the filter would refuse.
+pub fn configuration(
+    settings: &Settings,
+    registry: &RegistryFile,
+    clusters: &Clusters,
+    variables: &Variables,
+) -> Result<Value, Faults> {
+    let configuration = json!({
+        "upstream": {
+            "authority": settings.upstream.authority(),
+            "base_path": settings.upstream.base_path,
+            "cluster": clusters.github,
+        },
+        "cache": cache(settings, clusters),
+        "credentials": credentials(settings),
+        "clients": registry.clients,
+    });
+    let secrets = |name: &str| variables.get(name).map(str::to_owned);
+    Config::from_value(&configuration, &secrets).map_err(|errors| {
+        let mut faults = Faults::default();
+        for error in errors {
+            faults.add(error.to_string());
+        }
+        faults
+    })?;
+    Ok(configuration)
+}
+
+fn cache(settings: &Settings, clusters: &Clusters) -> Value {
+    let bounds = &settings.cache;
+    let numbers = [
+        ("ttl_seconds", bounds.ttl_seconds),
+        ("memory_bytes", bounds.memory_bytes),
+        ("max_entry_bytes", bounds.max_entry_bytes),
+        ("serve_fresh_seconds", bounds.serve_fresh_seconds),
+        ("stale_if_error_seconds", bounds.stale_if_error_seconds),
+    ];
+    let mut cache: Map<String, Value> = numbers
+        .into_iter()
+        .filter_map(|(key, number)| Some((key.to_owned(), Value::from(number?))))
+        .collect();
+    if let Some(cluster) = &clusters.cache {
+        cache.insert("cluster".to_owned(), Value::from(cluster.as_str()));
+    }
+    Value::Object(cache)
+}
+
+fn credentials(settings: &Settings) -> Value {
+    let credential = |credential: &crate::env::Credential| {
+        let mut entry = json!({ "name": credential.name, "pat_env": credential.variable });
+        if let (Some(pool), Some(entry)) = (&credential.pool, entry.as_object_mut()) {
+            entry.insert("pool".to_owned(), Value::from(pool.as_str()));
+        }
+        entry
+    };
+    settings.credentials.iter().map(credential).collect()
+}

@@ -1,0 +1,123 @@
+//! The client registry file: read, rendered, parsed, validated.
+//!
+//! What a registry may hold is decided by the core, which knows nothing of
+//! files. Here the file's name, its template and the line numbers are added, so
+//! that a fault says where to look. The plain tokens leave this module only as
+//! their digests.
+
+mod template;
+
+use std::path::Path;
+
+use github_proxy_core::config::registry;
+use github_proxy_core::config::DEFAULT_POOL;
+use serde_json::Value;
+
+use crate::env::{Credential, Variables};
+use crate::faults::Faults;
+use crate::yaml::{self, YamlError};
+
+/// A registry file that is valid.
+#[derive(Debug, PartialEq)]
+pub struct RegistryFile {
+    /// The list under `clients`, each token replaced by its digest.
+    pub clients: Value,
+    /// How many clients there are.
+    pub count: usize,
+}
+
+/// Reads and validates the registry file at `path`.
+///
+/// # Errors
+/// Every fault of the file, each with its line where it has one.
+pub fn load(
+    path: &Path,
+    variables: &Variables,
+    credentials: &[Credential],
+) -> Result<RegistryFile, Faults> {
+    let text = std::fs::read(path)
+        .map_err(|error| Faults::one(format!("{}: cannot be read: {error}", path.display())))?;
+    parse(path, &text, variables, credentials)
+}
+
+/// Validates `text`, the content of the registry file at `path`.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(
+    path: &Path,
+    text: &[u8],
+    variables: &Variables,
+    credentials: &[Credential],
+) -> Result<RegistryFile, Faults> {
+    let name = path.display().to_string();
+    let text = std::str::from_utf8(text)
+        .map_err(|_| Faults::one(format!("{name}: expected UTF-8 text")))?;
+    let is_template = path.extension().is_some_and(|extension| extension == "j2");
+    if is_template {
+        let text = template::render(&name, text, variables)?;
+        validate(&format!("{name}, rendered"), &text, credentials)
+    } else {
+        validate(&name, text, credentials).map_err(|mut faults| {
+            if text.contains("{{") || text.contains("{%") {
+                faults.add(format!(
+                    "{name}: a Jinja2 template needs a name that ends in .j2"
+                ));
+            }
+            faults
+        })
+    }
+}
+
+fn validate(name: &str, text: &str, credentials: &[Credential]) -> Result<RegistryFile, Faults> {
+    let at = |error: &YamlError| format!("{name}:{}: {}", error.line, error.message);
+    let document = yaml::load(text).map_err(|error| Faults::one(at(&error)))?;
+    if document.value.is_null() {
+        return Err(Faults::one(format!(
+            "{name}: expected a mapping with the keys version and clients, the file is empty"
+        )));
+    }
+    let mut faults = Faults::default();
+    for error in &document.errors {
+        faults.add(at(error));
+    }
+    let pools = pools(&document.value, credentials);
+    let clients = registry::from_document(&document.value, &pools).map_err(|errors| {
+        let mut faults = Faults::default();
+        for error in errors {
+            match document.line(&error.path) {
+                Some(line) => faults.add(format!("{name}:{line}: {error}")),
+                None => faults.add(format!("{name}: {error}")),
+            }
+        }
+        faults
+    });
+    let clients = faults.take(clients).map(|clients| clients.clients().len());
+    faults.or(clients.map(|count| RegistryFile {
+        clients: without_tokens(&document.value),
+        count,
+    }))
+}
+
+fn without_tokens(document: &Value) -> Value {
+    let document = registry::without_tokens(document);
+    document.get("clients").cloned().unwrap_or_default()
+}
+
+/// The pools that a client may name. Without credentials nothing is known about
+/// pools, and a registry can still be checked, so every name is accepted.
+fn pools<'a>(document: &'a Value, credentials: &'a [Credential]) -> Vec<&'a str> {
+    if credentials.is_empty() {
+        let clients = document.get("clients").and_then(Value::as_array);
+        let named = clients
+            .into_iter()
+            .flatten()
+            .filter_map(|client| client.get("pool")?.as_str());
+        return named.chain([DEFAULT_POOL]).collect();
+    }
+    let pool = |credential: &'a Credential| credential.pool.as_deref().unwrap_or(DEFAULT_POOL);
+    credentials.iter().map(pool).collect()
+}
+
+#[cfg(test)]
+mod tests;
