@@ -1,0 +1,120 @@
+//! The bundled simulator in place of GitHub, when there is no credential.
+//!
+//! Several demo credentials, so that the pool can be seen at work, and a client
+//! with a token made for this run, unless a registry file names clients.
+//! Everything stays on this machine.
+
+use anyhow::Context as _;
+use github_proxy_core::secret::Secret;
+use github_simulator::{Options, Simulator};
+use serde_json::json;
+
+use super::say;
+use crate::env::{Credential, HostPort, Settings, Upstream, Variables};
+use crate::envoy_config::Placement;
+use crate::registry_file::RegistryFile;
+use crate::token;
+
+/// The demo credentials, each of a user of its own: users do not share limits.
+const CREDENTIALS: [(&str, &str); 3] = [
+    ("DEMO_1", "octocat"),
+    ("DEMO_2", "hubot"),
+    ("DEMO_3", "monalisa"),
+];
+const CLIENT: &str = "demo";
+/// A resource that the simulator has.
+const PATH: &str = "/repos/octocat/hello-world";
+
+/// The simulator and what goes with it.
+pub(super) struct Demo {
+    /// Serves until it is dropped.
+    _simulator: Simulator,
+    /// The token of the demo client; `None` when a registry file names the clients.
+    token: Option<Secret>,
+    ignores_upstream: bool,
+}
+
+impl Demo {
+    /// Starts the simulator and points the settings at it.
+    pub(super) async fn start(
+        settings: &mut Settings,
+        variables: &mut Variables,
+    ) -> anyhow::Result<Self> {
+        let mut options = Options::default();
+        for (name, login) in CREDENTIALS {
+            let secret = token::mint()?;
+            let variable = format!("GITHUB_PAT_{name}");
+            variables.set(&variable, secret.expose());
+            options = options.token(name, secret.expose(), login);
+            settings.credentials.push(Credential {
+                name: name.to_owned(),
+                variable,
+                pool: None,
+            });
+        }
+        let simulator = Simulator::start(options).await;
+        let simulator = simulator.context("the bundled simulator cannot be started")?;
+        let address = simulator.api();
+        settings.upstream = Upstream {
+            tls: false,
+            address: HostPort {
+                host: address.ip().to_string(),
+                port: address.port(),
+            },
+            base_path: String::new(),
+        };
+        Ok(Self {
+            _simulator: simulator,
+            token: if settings.registry_file.is_none() {
+                Some(token::mint()?)
+            } else {
+                None
+            },
+            ignores_upstream: settings.upstream_is_set,
+        })
+    }
+
+    /// The registry of the demo client alone.
+    pub(super) fn registry(&self) -> RegistryFile {
+        let client = |token| json!({ "name": CLIENT, "token_sha256": token::digest(token) });
+        let clients: Vec<_> = self.token.iter().map(client).collect();
+        RegistryFile {
+            count: clients.len(),
+            clients: clients.into(),
+        }
+    }
+
+    /// Says that this is not GitHub, and how to try it.
+    pub(super) fn introduce(&self, placement: &Placement) {
+        let count = CREDENTIALS.len();
+        let ignored = if self.ignores_upstream {
+            " GITHUB_API_URL is ignored."
+        } else {
+            ""
+        };
+        let url = format!("http://{}{PATH}", placement.listen);
+        let (who, token) = match &self.token {
+            Some(token) => (
+                "The client \"demo\" has a token made for this run.",
+                token.expose(),
+            ),
+            None => (
+                "Use a token of your registry file in place of TOKEN.",
+                "TOKEN",
+            ),
+        };
+        say::print(format_args!(
+            "\n\
+             No GITHUB_PAT_<NAME> is set: the bundled simulator stands in for GitHub, with {count} \
+             credentials of its own.{ignored}\n\
+             {who} Try:\n\
+             \n  \
+             curl -i -H 'Authorization: token {token}' {url}\n  \
+             curl -i -H 'Authorization: token {token}' {url}\n\
+             \n\
+             The first answer comes from the simulator and costs the pool one request\n\
+             (cache-status: github-proxy; fwd=miss; stored). The second comes from the cache, after\n\
+             the simulator has confirmed it at no cost (cache-status: github-proxy; hit; detail=revalidated).\n",
+        ));
+    }
+}

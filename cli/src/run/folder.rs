@@ -1,0 +1,62 @@
+//! The private folder of one run, removed at its end.
+//!
+//! Only this user can look into it (0700): Webdis' configuration holds Redis'
+//! password. The folder that Envoy watches holds nothing but its file.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+/// The files of a run.
+pub(super) struct RunFolder(TempDir);
+
+impl RunFolder {
+    /// Makes the folder.
+    pub(super) fn create() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("github-proxy-").tempdir();
+        let folder = Self(folder.context("cannot make a temporary folder")?);
+        let watched = folder.path("ecds");
+        fs::create_dir(&watched).with_context(|| format!("cannot make {}", watched.display()))?;
+        Ok(folder)
+    }
+
+    /// The path of `name` in it.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Where Envoy reads the filter's configuration from.
+    pub(super) fn reload_file(&self) -> PathBuf {
+        self.path("ecds").join("filter.json")
+    }
+
+    /// Writes a file that nobody else can read.
+    pub(super) fn write(&self, name: &str, content: &str) -> anyhow::Result<PathBuf> {
+        let path = self.path(name);
+        write_private(&path, content)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Moves a new configuration of the filter into the watched folder: Envoy
+    /// sees the old one or the new one, never a part.
+    pub(super) fn replace_reload_file(&self, content: &str) -> anyhow::Result<()> {
+        let new = self.write("filter.json.new", content)?;
+        fs::rename(&new, self.reload_file()).context("cannot replace the filter's configuration")
+    }
+}
+
+fn write_private(path: &Path, content: &str) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content.as_bytes())
+}

@@ -1,0 +1,162 @@
+//! Webdis, HTTP in front of Redis, on a port of its own.
+//!
+//! It may do nothing but what the filter asks for. When it dies it is started
+//! again at once, and when it keeps dying, ever more slowly. Debian's Webdis
+//! speaks no TLS and knows no users of Redis' access control lists; where one
+//! of these is needed, it connects through the relay.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout, Instant};
+
+use super::child::{self, Child};
+use super::folder::RunFolder;
+use super::redis_relay::RedisRelay;
+use super::say;
+use crate::env::{HostPort, Redis};
+
+/// The commands that the filter uses.
+const COMMANDS: [&str; 6] = ["GET", "GETRANGE", "SETEX", "SET", "DEL", "EXPIRE"];
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Whoever lived that long did not die of its configuration.
+const LONG_LIFE: Duration = Duration::from_secs(10);
+
+/// Webdis and what it needs.
+pub(super) struct Webdis {
+    program: PathBuf,
+    configuration: PathBuf,
+    address: HostPort,
+    redis: HostPort,
+    relay: Option<RedisRelay>,
+    child: Option<Child>,
+}
+
+impl Webdis {
+    /// Prepares a Webdis in front of `redis`.
+    pub(super) fn new(program: PathBuf, redis: Redis, folder: &RunFolder) -> anyhow::Result<Self> {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
+        let port = free.context("no port is free for Webdis")?.port();
+        let address = HostPort {
+            host: Ipv4Addr::LOCALHOST.to_string(),
+            port,
+        };
+        let place = redis.address.clone();
+        let needs_relay = redis.tls || redis.user.is_some();
+        let mut configuration = json!({
+            "http_host": address.host,
+            "http_port": port,
+            "threads": 2,
+            "pool_size": 8,
+            "daemonize": false,
+            "websockets": false,
+            "acl": [{ "disabled": ["*"] }, { "enabled": COMMANDS }],
+            "verbosity": 2,
+            "logfile": folder.path("webdis.log"),
+        });
+        let (connection, relay) = if needs_relay {
+            let socket = folder.path("redis.sock");
+            let connection = json!({ "redis_host": socket, "redis_port": 0, "database": 0 });
+            (connection, Some(RedisRelay::new(socket, redis)?))
+        } else {
+            let password = redis.password.as_ref().map(|password| password.expose());
+            let connection = json!({
+                "redis_host": place.host,
+                "redis_port": place.port,
+                "redis_auth": password,
+                "database": redis.database,
+            });
+            (connection, None)
+        };
+        if let (Some(all), Some(connection)) =
+            (configuration.as_object_mut(), connection.as_object())
+        {
+            all.extend(connection.clone());
+        }
+        Ok(Self {
+            program,
+            configuration: folder.write("webdis.json", &format!("{configuration:#}"))?,
+            address,
+            redis: place,
+            relay,
+            child: None,
+        })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> HostPort {
+        self.address.clone()
+    }
+
+    /// Keeps it running. Returns only when that is impossible.
+    pub(super) async fn supervise(&mut self) -> anyhow::Error {
+        let Self { relay, redis, .. } = self;
+        let relay = relay.take();
+        let redis = redis.clone();
+        let relayed = async {
+            match &relay {
+                Some(relay) => relay.serve().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = self.restart_for_ever() => error,
+            error = relayed => error,
+            never = warn_if_unreachable(&redis) => match never {},
+        }
+    }
+
+    /// Ends it.
+    pub(super) async fn stop(&mut self) {
+        if let Some(child) = &mut self.child {
+            child.stop(Duration::from_secs(2)).await;
+        }
+    }
+
+    async fn restart_for_ever(&mut self) -> anyhow::Error {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let started = Instant::now();
+            let mut command = child::command(&self.program);
+            command.arg(&self.configuration);
+            let child = match Child::start(command) {
+                Ok(child) => self.child.insert(child),
+                Err(error) => return anyhow::Error::new(error).context("Webdis cannot be started"),
+            };
+            let end = match child.wait().await {
+                Ok(status) => status.to_string(),
+                Err(error) => error.to_string(),
+            };
+            if started.elapsed() > LONG_LIFE {
+                pause = FIRST_PAUSE;
+            }
+            say::warning(format_args!(
+                "Webdis ended ({end}); it is started again in {} ms",
+                pause.as_millis()
+            ));
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// Says once, at the start, that Redis is not there. It is no reason not to serve.
+async fn warn_if_unreachable(redis: &HostPort) -> std::convert::Infallible {
+    let connection = TcpStream::connect((redis.host.as_str(), redis.port));
+    let reason = match timeout(Duration::from_secs(2), connection).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("no answer".to_owned()),
+    };
+    if let Some(reason) = reason {
+        say::warning(format_args!(
+            "Redis at {redis} is not reachable ({reason}); the cache is in memory only until it is"
+        ));
+    }
+    std::future::pending().await
+}
