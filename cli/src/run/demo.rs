@@ -6,7 +6,7 @@
 
 use anyhow::Context as _;
 use github_proxy_core::secret::Secret;
-use github_simulator::{Options, Simulator};
+use github_simulator::{Handle, Options, Simulator};
 use serde_json::json;
 
 use super::say;
@@ -28,7 +28,7 @@ const PATH: &str = "/repos/octocat/hello-world";
 /// The simulator and what goes with it.
 pub(super) struct Demo {
     /// Serves until it is dropped.
-    _simulator: Simulator,
+    _simulator: Handle,
     /// The token of the demo client; `None` when a registry file names the clients.
     token: Option<Secret>,
     ignores_upstream: bool,
@@ -54,7 +54,7 @@ impl Demo {
         }
         let simulator = Simulator::start(options).await;
         let simulator = simulator.context("the bundled simulator cannot be started")?;
-        let address = simulator.api();
+        let address = simulator.api_address();
         settings.upstream = Upstream {
             tls: false,
             address: HostPort {
