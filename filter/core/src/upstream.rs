@@ -16,8 +16,9 @@ const DEFAULT_USER_AGENT: &str = "github-proxy";
 /// another credential.
 const INDENTED_FOR: [&str; 4] = ["curl", "wget", "safari", "firefox"];
 
-/// Fields that say who the client is, or that only concern the way to the proxy.
-const OF_THE_CLIENT: [&str; 9] = [
+/// Fields that say who the client is, or that only concern the way to the proxy. Envoy has no
+/// route for a request without X-Forwarded-Proto, so its route removes that one.
+const OF_THE_CLIENT: [&str; 8] = [
     "accept-encoding",
     "cookie",
     "forwarded",
@@ -25,7 +26,6 @@ const OF_THE_CLIENT: [&str; 9] = [
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-port",
-    "x-forwarded-proto",
     "x-real-ip",
 ];
 
