@@ -16,13 +16,14 @@ const INSTALLED_MODULE: &str = "/etc/envoy/github_proxy.wasm";
 /// It is not there.
 pub fn module(chosen: Option<&Path>) -> anyhow::Result<PathBuf> {
     let path = chosen.map_or_else(module_or_default, Path::to_path_buf);
-    if !path.is_file() {
-        bail!(
-            "the filter is not at {}: run scripts/build, or name it with --filter",
-            path.display()
-        );
+    if path.is_file() {
+        // Envoy may have another working folder than this process one day.
+        return std::path::absolute(&path).with_context(|| format!("{}", path.display()));
     }
-    std::path::absolute(&path).with_context(|| format!("{}: no such path", path.display()))
+    match chosen {
+        Some(path) => bail!("--filter: there is no file {}", path.display()),
+        None => bail!("the filter is not built: run scripts/build, or name it with --filter"),
+    }
 }
 
 /// The built module, or where an installed one would be.

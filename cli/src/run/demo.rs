@@ -23,7 +23,7 @@ const CREDENTIALS: [(&str, &str); 3] = [
 ];
 const CLIENT: &str = "demo";
 /// A resource that the simulator has.
-const PATH: &str = "/repos/octocat/hello-world";
+const PATH: &str = "/users/octocat";
 
 /// The simulator and what goes with it.
 pub(super) struct Demo {

@@ -1,7 +1,7 @@
 //! The private folder of one run, removed at its end.
 //!
-//! Only this user can look into it (0700): Webdis' configuration holds Redis'
-//! password. The folder that Envoy watches holds nothing but its file.
+//! Only this user can look into it (0700): the socket in it leads to Redis
+//! without a password. The folder that Envoy watches holds nothing but its file.
 
 use std::fs;
 use std::io::Write as _;

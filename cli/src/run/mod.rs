@@ -223,8 +223,9 @@ fn unused() -> HostPort {
     }
 }
 
-/// SIGINT and SIGTERM.
+/// SIGINT, SIGTERM, and SIGHUP: the terminal was closed.
 struct StopSignals {
+    hang_up: Signal,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -232,6 +233,7 @@ struct StopSignals {
 impl StopSignals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
@@ -239,6 +241,7 @@ impl StopSignals {
 
     async fn next(&mut self) {
         tokio::select! {
+            _ = self.hang_up.recv() => {}
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }

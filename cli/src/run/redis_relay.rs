@@ -1,4 +1,4 @@
-//! Connects Webdis to a Redis that wants TLS, or a user name.
+//! Connects Webdis to a Redis that wants TLS or a password.
 //!
 //! Webdis connects to a Unix socket in the private folder of this run. Each
 //! connection gets one to Redis, over TLS with certificate and host name

@@ -37,7 +37,7 @@ pub(super) struct Reload<'a> {
 }
 
 /// The content of the file, or why there is none.
-type Content = Result<Vec<u8>, std::io::ErrorKind>;
+type Content = Result<Vec<u8>, String>;
 
 impl<'a> Reload<'a> {
     /// Follows the registry file of `settings`, while Envoy runs with `running`.
@@ -98,7 +98,7 @@ impl<'a> Reload<'a> {
     fn prepare(&self, path: &std::path::Path, content: &Content) -> Result<(Value, usize), Faults> {
         let content = content
             .as_ref()
-            .map_err(|kind| Faults::one(format!("{}: cannot be read: {kind}", path.display())))?;
+            .map_err(|error| Faults::one(format!("{}: cannot be read: {error}", path.display())))?;
         let credentials = &self.settings.credentials;
         let registry = registry_file::parse(path, content, self.variables, credentials)?;
         let clusters = EnvoyConfig::clusters(self.settings);
@@ -145,5 +145,7 @@ impl<'a> Reload<'a> {
 
 /// Reads the file without holding up anything else, should its file system hang.
 async fn read(path: PathBuf) -> Content {
-    tokio::fs::read(path).await.map_err(|error| error.kind())
+    tokio::fs::read(path)
+        .await
+        .map_err(|error| error.to_string())
 }

@@ -2,8 +2,9 @@
 //!
 //! It may do nothing but what the filter asks for. When it dies it is started
 //! again at once, and when it keeps dying, ever more slowly. Debian's Webdis
-//! speaks no TLS and knows no users of Redis' access control lists; where one
-//! of these is needed, it connects through the relay.
+//! speaks no TLS, knows no users of Redis' access control lists, and says
+//! nothing useful about a wrong password; where Redis wants one of these,
+//! Webdis connects through the relay.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -47,7 +48,7 @@ impl Webdis {
             port,
         };
         let place = redis.address.clone();
-        let needs_relay = redis.tls || redis.user.is_some();
+        let needs_relay = redis.tls || redis.password.is_some();
         let mut configuration = json!({
             "http_host": address.host,
             "http_port": port,
@@ -64,11 +65,9 @@ impl Webdis {
             let connection = json!({ "redis_host": socket, "redis_port": 0, "database": 0 });
             (connection, Some(RedisRelay::new(socket, redis)?))
         } else {
-            let password = redis.password.as_ref().map(|password| password.expose());
             let connection = json!({
                 "redis_host": place.host,
                 "redis_port": place.port,
-                "redis_auth": password,
                 "database": redis.database,
             });
             (connection, None)
