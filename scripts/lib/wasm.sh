@@ -9,6 +9,9 @@
 # The filter is WASI without a command: Envoy provides the few WASI calls that std makes.
 # shellcheck disable=SC2034  # used by those who source this file
 FILTER_TARGET=wasm32-wasip1
+# The core's tests have no host but node.
+# shellcheck disable=SC2034
+CORE_TEST_TARGET=wasm32-unknown-unknown
 # Apart from the native build, since the two compilers may differ.
 # shellcheck disable=SC2153  # TARGET is set in common.sh
 WASM_TARGET_DIR=$TARGET/wasm
@@ -72,17 +75,16 @@ setup_wasm() {
 # Runs cargo for a wasm target. Usage: wasm_cargo TARGET SUBCOMMAND ARGS…
 wasm_cargo() {
   local target=$1 subcommand=$2 name
-  shift 2
   # Flags meant for the native compiler would replace those of the target.
-  unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+  local environment=(env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS "CARGO_TARGET_DIR=$WASM_TARGET_DIR")
+  shift 2
   if own_toolchain_has "$target"; then
-    CARGO_TARGET_DIR=$WASM_TARGET_DIR cargo "$subcommand" --target "$target" "$@"
+    "${environment[@]}" cargo "$subcommand" --target "$target" "$@"
     return
   fi
   debian_toolchain_ready || die "no Rust for $target here: run ./scripts/setup"
   name=${target//-/_}
-  env "RUSTC=$DEBIAN_RUSTC" "RUSTDOC=${DEBIAN_RUSTC%rustc}rustdoc" RUSTC_BOOTSTRAP=1 \
-    "CARGO_TARGET_DIR=$WASM_TARGET_DIR" \
+  "${environment[@]}" "RUSTC=$DEBIAN_RUSTC" "RUSTDOC=${DEBIAN_RUSTC%rustc}rustdoc" RUSTC_BOOTSTRAP=1 \
     "CARGO_TARGET_${name^^}_LINKER=$(wasm_linker)" \
     "CARGO_TARGET_${name^^}_RUSTFLAGS=$(debian_rustflags "$target")" \
     "$DEBIAN_CARGO" "$subcommand" -Zbuild-std=std,panic_abort --target "$target" "$@"
