@@ -30,14 +30,17 @@ pub struct Member {
 }
 
 impl Member {
-    fn new(credential: &Credential) -> Self {
-        let CredentialKind::Pat { token } = &credential.kind;
+    /// `None` for an App: it has no token before one is exchanged.
+    fn new(credential: &Credential) -> Option<Self> {
+        let CredentialKind::Pat { token } = &credential.kind else {
+            return None;
+        };
         let authorization = format!("Bearer {}", token.expose());
         let mut hash = Sha256::new();
         hash.update(b"github-proxy credential\0");
         hash.update(&authorization);
         let tag = hash.finalize();
-        Self {
+        Some(Self {
             name: credential.name.clone(),
             pool: credential.pool.clone(),
             tag: tag
@@ -45,7 +48,7 @@ impl Member {
                 .take(8)
                 .fold(0, |sum, b| (sum << 8) | u64::from(*b)),
             authorization: Secret::new(authorization),
-        }
+        })
     }
 
     /// The Authorization value.
@@ -152,7 +155,7 @@ impl Pool {
     /// Readies the credentials of a configuration.
     pub fn new(credentials: &[Credential]) -> Self {
         Self {
-            members: credentials.iter().map(Member::new).collect(),
+            members: credentials.iter().filter_map(Member::new).collect(),
         }
     }
 
@@ -277,6 +280,7 @@ mod tests {
             .map(|name| Credential {
                 name: name.to_string(),
                 pool: "default".into(),
+                user: None,
                 kind: CredentialKind::Pat {
                     token: Secret::new(format!("token-of-{name}")),
                 },

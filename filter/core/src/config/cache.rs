@@ -57,7 +57,7 @@ impl Cache {
         ])?;
         let default = Self::default();
         Some(Self {
-            ttl_seconds: integer(&fields, "ttl_seconds", 1..=THIRTY_DAYS, default.ttl_seconds),
+            ttl_seconds: fields.integer_or("ttl_seconds", 1..=THIRTY_DAYS, default.ttl_seconds),
             memory_bytes: bytes(
                 &fields,
                 "memory_bytes",
@@ -70,14 +70,12 @@ impl Cache {
                 1..=32 * MIB,
                 default.max_entry_bytes,
             ),
-            serve_fresh_seconds: integer(
-                &fields,
+            serve_fresh_seconds: fields.integer_or(
                 "serve_fresh_seconds",
                 0..=THIRTY_DAYS,
                 default.serve_fresh_seconds,
             ),
-            stale_if_error_seconds: integer(
-                &fields,
+            stale_if_error_seconds: fields.integer_or(
                 "stale_if_error_seconds",
                 0..=THIRTY_DAYS,
                 default.stale_if_error_seconds,
@@ -85,8 +83,7 @@ impl Cache {
             cluster: fields
                 .optional("cluster")
                 .and_then(|node| super::upstream::cluster(&node)),
-            timeout_milliseconds: integer(
-                &fields,
+            timeout_milliseconds: fields.integer_or(
                 "timeout_milliseconds",
                 1..=10_000,
                 default.timeout_milliseconds,
@@ -95,15 +92,7 @@ impl Cache {
     }
 }
 
-/// The field or its default. A fault is recorded, so the default then never takes effect.
-fn integer(fields: &Fields<'_, '_>, key: &str, range: RangeInclusive<u64>, default: u64) -> u64 {
-    fields
-        .optional(key)
-        .and_then(|node| node.integer(range))
-        .unwrap_or(default)
-}
-
-/// Like [`integer`]; the bounds fit `usize` on a 32-bit machine.
+/// Like [`Fields::integer_or`]; the bounds fit `usize` on a 32-bit machine.
 fn bytes(fields: &Fields<'_, '_>, key: &str, range: RangeInclusive<u64>, default: usize) -> usize {
     fields
         .optional(key)

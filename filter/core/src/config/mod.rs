@@ -12,6 +12,8 @@ mod cache;
 mod credential;
 mod document;
 mod expiry;
+mod pool;
+pub mod private_key;
 mod reader;
 pub mod registry;
 mod scopes;
@@ -25,8 +27,9 @@ use serde_json::Value;
 pub use self::cache::Cache;
 pub use self::credential::{Credential, CredentialKind};
 pub use self::document::Document;
+pub use self::pool::PoolSettings;
 use self::reader::{Errors, Node};
-pub use self::registry::ClientRegistry;
+pub use self::registry::{ClientRegistry, Priority};
 pub use self::upstream::Upstream;
 
 /// The pool of everything that names none.
@@ -43,6 +46,8 @@ pub struct Config {
     pub clients: ClientRegistry,
     /// What the proxy authenticates with at GitHub; at least one.
     pub credentials: Vec<Credential>,
+    /// How the pool of them treats its rate limits.
+    pub pool: PoolSettings,
 }
 
 impl Config {
@@ -80,11 +85,15 @@ impl Config {
 }
 
 fn read(node: &Node<'_>, secrets: &dyn Fn(&str) -> Option<String>) -> Option<Config> {
-    let fields = node.fields(&["upstream", "cache", "clients", "credentials"])?;
+    let fields = node.fields(&["upstream", "cache", "clients", "credentials", "pool"])?;
     let upstream = fields.required("upstream").and_then(|n| Upstream::read(&n));
     let cache = match fields.optional("cache") {
         Some(node) => Cache::read(&node),
         None => Some(Cache::default()),
+    };
+    let pool = match fields.optional("pool") {
+        Some(node) => PoolSettings::read(&node),
+        None => Some(PoolSettings::default()),
     };
     let credentials = fields.required("credentials");
     let pools = credentials
@@ -99,6 +108,7 @@ fn read(node: &Node<'_>, secrets: &dyn Fn(&str) -> Option<String>) -> Option<Con
         cache: cache?,
         clients: clients?,
         credentials: credentials?,
+        pool: pool?,
     })
 }
 

@@ -15,6 +15,9 @@ use super::ConfigError;
 /// The path of the document itself.
 pub(super) const TOP_LEVEL: &str = "(top level)";
 
+/// Up to here neighbouring integers are different `f64`s (2^53).
+const MAX_EXACT: u64 = 9_007_199_254_740_992;
+
 /// The faults found so far.
 #[derive(Default)]
 pub(super) struct Errors(RefCell<Vec<ConfigError>>);
@@ -118,6 +121,14 @@ impl<'a> Node<'a> {
         within
     }
 
+    /// A string, or the digits of a whole number: an id of GitHub's as people write it.
+    pub(super) fn string_or_digits(&self) -> Option<String> {
+        if self.is_number() {
+            return self.integer(1..=MAX_EXACT).map(|id| id.to_string());
+        }
+        self.string().map(str::to_owned)
+    }
+
     /// Whether this is a number, for keys that take a number or a string.
     pub(super) fn is_number(&self) -> bool {
         self.value.is_number()
@@ -172,6 +183,14 @@ impl<'a> Fields<'_, 'a> {
             self.node.child(key).error("missing");
         }
         field
+    }
+
+    /// The whole number `key` or its default. A fault is recorded, so the default then never
+    /// takes effect.
+    pub(super) fn integer_or(&self, key: &str, range: RangeInclusive<u64>, default: u64) -> u64 {
+        self.optional(key)
+            .and_then(|node| node.integer(range))
+            .unwrap_or(default)
     }
 }
 

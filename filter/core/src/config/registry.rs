@@ -24,10 +24,24 @@ pub struct Client {
     pub name: String,
     /// The pool of credentials that serves it.
     pub pool: String,
-    /// Counted upstream requests per hour and rate-limit resource; `None`: no limit of its own.
+    /// Counted upstream requests per hour and rate-limit resource, 1 to 1,000,000; `None`: no
+    /// limit of its own. What GitHub does not count (a 304, say) costs nothing.
     pub budget: Option<u64>,
+    /// Whether it leaves a reserve of each credential to the others.
+    pub priority: Priority,
     /// What it may do.
     pub scopes: Scopes,
+}
+
+/// Who comes first when a credential runs low.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// May use all of a credential.
+    #[default]
+    Normal,
+    /// Leaves the last part of each to the others:
+    /// [`super::PoolSettings::low_priority_reserve_percent`].
+    Low,
 }
 
 /// Why a token is not accepted.
@@ -160,6 +174,7 @@ impl Reading<'_> {
             "scopes",
             "pool",
             "budget",
+            "priority",
         ])?;
         let name = fields.required("name").and_then(|node| {
             let name = name(&node)?;
@@ -180,10 +195,15 @@ impl Reading<'_> {
             None => self.default_pool(node),
         };
         let budget = fields.optional("budget");
+        let priority = match fields.optional("priority") {
+            Some(node) => priority(&node),
+            None => Some(Priority::default()),
+        };
         Some(Client {
             name: name?,
             pool: pool?,
-            budget: budget.and_then(|node| node.integer(0..=MAX_BUDGET)),
+            budget: budget.and_then(|node| node.integer(1..=MAX_BUDGET)),
+            priority: priority?,
             scopes: scopes?,
         })
     }
@@ -215,6 +235,17 @@ impl Reading<'_> {
             return None;
         }
         Some(DEFAULT_POOL.to_owned())
+    }
+}
+
+fn priority(node: &Node<'_>) -> Option<Priority> {
+    match node.string()? {
+        "normal" => Some(Priority::Normal),
+        "low" => Some(Priority::Low),
+        _ => {
+            node.error("expected \"normal\" or \"low\"");
+            None
+        }
     }
 }
 

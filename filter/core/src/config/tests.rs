@@ -87,7 +87,9 @@ fn a_full_configuration_is_read() {
     assert_eq!(config.cache.ttl_seconds, 60);
     assert_eq!(config.cache.cluster.as_deref(), Some("cache"));
     assert_eq!(config.clients.clients()[0].pool, "ci");
-    let CredentialKind::Pat { token } = &config.credentials[1].kind;
+    let CredentialKind::Pat { token } = &config.credentials[1].kind else {
+        panic!("a token");
+    };
     assert_eq!(token.expose(), "ghp_two");
 }
 

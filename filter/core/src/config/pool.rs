@@ -1,0 +1,58 @@
+//! How the pool of credentials treats its rate limits, with the bounds of each setting.
+//!
+//! Which credentials there are is elsewhere ([`super::Credential`]); what all of
+//! them have in common is here, and every setting has a default.
+
+use super::reader::Node;
+
+/// What all credentials have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolSettings {
+    /// How often `GET /rate_limit` is asked for each credential (GitHub does not count it);
+    /// seconds, up to an hour; 0: never, rate state is learnt from responses alone.
+    pub rate_poll_seconds: u64,
+    /// How long before its end an installation token is replaced; minutes, up to an hour. Half
+    /// of the token's lifetime bounds it as well.
+    pub token_padding_minutes: u64,
+    /// The share of each credential's limit that clients of low priority leave to the others;
+    /// percent, 0 to 90.
+    pub low_priority_reserve_percent: u64,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            rate_poll_seconds: 60,
+            token_padding_minutes: 10,
+            low_priority_reserve_percent: 20,
+        }
+    }
+}
+
+impl PoolSettings {
+    pub(super) fn read(node: &Node<'_>) -> Option<Self> {
+        let fields = node.fields(&[
+            "rate_poll_seconds",
+            "token_padding_minutes",
+            "low_priority_reserve_percent",
+        ])?;
+        let default = Self::default();
+        Some(Self {
+            rate_poll_seconds: fields.integer_or(
+                "rate_poll_seconds",
+                0..=3600,
+                default.rate_poll_seconds,
+            ),
+            token_padding_minutes: fields.integer_or(
+                "token_padding_minutes",
+                0..=60,
+                default.token_padding_minutes,
+            ),
+            low_priority_reserve_percent: fields.integer_or(
+                "low_priority_reserve_percent",
+                0..=90,
+                default.low_priority_reserve_percent,
+            ),
+        })
+    }
+}
