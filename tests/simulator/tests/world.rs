@@ -1,0 +1,362 @@
+//! Repositories and what belongs to them, read and changed over real HTTP.
+
+mod common;
+
+use base64::{engine::general_purpose::STANDARD, Engine};
+use common::{field, Fixture};
+use github_simulator::{BaseUrl, Mount, Options};
+use reqwest::Method;
+use serde_json::json;
+
+const HELLO: &str = "/repos/octocat/hello-world";
+
+#[tokio::test]
+async fn pages_are_linked_by_the_number_of_the_repository() {
+    let options = Options {
+        base_url: BaseUrl::Fixed {
+            api: "https://api.github.com".to_owned(),
+            uploads: "https://uploads.github.com".to_owned(),
+        },
+        ..Options::default()
+    };
+    let fixture = Fixture::new(options).await;
+    let path = "/repos/octo-org/widgets/issues?state=all&per_page=100";
+    let response = fixture.get(path).send().await.unwrap();
+    let id = fixture.read("/repos/octo-org/widgets").await.1["id"]
+        .as_u64()
+        .unwrap();
+    let base = format!("https://api.github.com/repositories/{id}/issues?state=all&per_page=100");
+    assert_eq!(
+        field(&response, "link"),
+        format!("<{base}&page=2>; rel=\"next\", <{base}&page=3>; rel=\"last\"")
+    );
+    let path = format!("/repositories/{id}/issues?state=all&per_page=100&page=3");
+    let response = fixture.get(&path).send().await.unwrap();
+    assert_eq!(
+        field(&response, "link"),
+        format!("<{base}&page=2>; rel=\"prev\", <{base}&page=1>; rel=\"first\"")
+    );
+    assert_eq!(
+        response
+            .json::<Vec<serde_json::Value>>()
+            .await
+            .unwrap()
+            .len(),
+        50
+    );
+}
+
+#[tokio::test]
+async fn issues_are_made_changed_and_commented() {
+    let fixture = Fixture::usual().await;
+    let wanted = json!({"title": "New", "labels": ["bug", "fresh"]});
+    let (status, issue) = fixture
+        .json(Method::POST, &format!("{HELLO}/issues"), wanted)
+        .await;
+    assert_eq!((status, &issue["number"]), (201, &46.into()));
+    assert_eq!(issue["labels"][1]["name"], "fresh");
+    let path = format!("{HELLO}/issues/46");
+    let (status, issue) = fixture
+        .json(Method::PATCH, &path, json!({"state": "closed"}))
+        .await;
+    assert_eq!((status, &issue["state"]), (200, &"closed".into()));
+    let comments = format!("{path}/comments");
+    let (status, comment) = fixture
+        .json(Method::POST, &comments, json!({"body": "Hm"}))
+        .await;
+    assert_eq!(status, 201);
+    assert_eq!(fixture.read(&comments).await.1[0]["id"], comment["id"]);
+    assert_eq!(fixture.read(&path).await.1["comments"], 1);
+    let (status, error) = fixture
+        .json(Method::POST, &format!("{HELLO}/issues"), json!({}))
+        .await;
+    assert_eq!(
+        (status, &error["errors"][0]["code"]),
+        (422, &"missing_field".into())
+    );
+    let (status, _) = fixture
+        .json(
+            Method::POST,
+            &format!("{HELLO}/labels"),
+            json!({"name": "bug"}),
+        )
+        .await;
+    assert_eq!(status, 422);
+}
+
+#[tokio::test]
+async fn files_are_written_against_the_version_that_was_read() {
+    let fixture = Fixture::usual().await;
+    let path = format!("{HELLO}/contents/notes/a%20b.txt");
+    let put = |text: &str, sha: Option<&str>| json!({"message": "m", "content": STANDARD.encode(text), "sha": sha});
+    let (status, made) = fixture.json(Method::PUT, &path, put("one", None)).await;
+    assert_eq!(
+        (status, &made["content"]["path"]),
+        (201, &"notes/a b.txt".into())
+    );
+    let (_, file) = fixture.read(&path).await;
+    assert_eq!(file["content"], "b25l\n");
+    let sha = file["sha"].as_str().unwrap();
+    assert_eq!(
+        fixture
+            .json(Method::PUT, &path, put("two", Some("0000")))
+            .await
+            .0,
+        409
+    );
+    assert_eq!(
+        fixture.json(Method::PUT, &path, put("two", None)).await.0,
+        422
+    );
+    assert_eq!(
+        fixture
+            .json(Method::PUT, &path, put("two", Some(sha)))
+            .await
+            .0,
+        200
+    );
+    let raw = fixture
+        .get(&path)
+        .header("accept", "application/vnd.github.raw+json");
+    assert_eq!(raw.send().await.unwrap().text().await.unwrap(), "two");
+    let (_, file) = fixture.read(&path).await;
+    let gone = json!({"message": "m", "sha": file["sha"]});
+    assert_eq!(fixture.json(Method::DELETE, &path, gone).await.0, 200);
+    assert_eq!(fixture.status(&path).await, 404);
+    let (_, folder) = fixture.read(&format!("{HELLO}/contents/src")).await;
+    assert_eq!(folder[0]["path"], "src/main.rs");
+}
+
+#[tokio::test]
+async fn a_commit_is_made_from_its_objects() {
+    let fixture = Fixture::usual().await;
+    let git = |kind: &str| format!("{HELLO}/git/{kind}");
+    let head = fixture.read(&git("ref/heads%2Fmain")).await.1["object"]["sha"].clone();
+    let (_, commit) = fixture
+        .read(&git(&format!("commits/{}", head.as_str().unwrap())))
+        .await;
+    let (status, blob) = fixture
+        .json(Method::POST, &git("blobs"), json!({"content": "hi"}))
+        .await;
+    assert_eq!(status, 201);
+    let entry = json!({"path": "new/file", "mode": "100644", "type": "blob", "sha": blob["sha"]});
+    let tree = json!({"base_tree": commit["tree"]["sha"], "tree": [entry]});
+    let (status, tree) = fixture.json(Method::POST, &git("trees"), tree).await;
+    assert_eq!(status, 201);
+    let commit = json!({"message": "m", "tree": tree["sha"], "parents": [head]});
+    let (status, commit) = fixture.json(Method::POST, &git("commits"), commit).await;
+    assert_eq!(status, 201);
+    let (status, _) = fixture
+        .json(
+            Method::PATCH,
+            &git("refs/heads/main"),
+            json!({"sha": commit["sha"]}),
+        )
+        .await;
+    assert_eq!(status, 200);
+    let (status, tree) = fixture.read(&git("trees/main?recursive=1")).await;
+    assert_eq!(status, 200);
+    let paths: Vec<&str> = tree["tree"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["path"].as_str().unwrap())
+        .collect();
+    assert!(
+        paths.contains(&"new/file") && paths.contains(&"src/main.rs"),
+        "{paths:?}"
+    );
+}
+
+#[tokio::test]
+async fn pull_requests_have_diffs_and_are_merged() {
+    let fixture = Fixture::usual().await;
+    let path = format!("{HELLO}/pulls/43");
+    let (_, pull) = fixture.read(&path).await;
+    assert_eq!(
+        (&pull["commits"], &pull["changed_files"]),
+        (&1.into(), &1.into())
+    );
+    let diff = fixture
+        .get(&path)
+        .header("accept", "application/vnd.github.diff");
+    let diff = diff.send().await.unwrap();
+    assert!(diff
+        .text()
+        .await
+        .unwrap()
+        .starts_with("diff --git a/topics/1.txt"));
+    assert_eq!(fixture.status(&format!("{path}/merge")).await, 404);
+    let (status, _) = fixture
+        .json(Method::PUT, &format!("{path}/merge"), json!({}))
+        .await;
+    assert_eq!(status, 200);
+    assert_eq!(fixture.status(&format!("{path}/merge")).await, 204);
+    assert_eq!(
+        fixture
+            .status(&format!("{HELLO}/contents/topics/1.txt"))
+            .await,
+        200
+    );
+}
+
+#[tokio::test]
+async fn releases_take_uploads() {
+    let fixture = Fixture::usual().await;
+    let wanted = json!({"tag_name": "v2"});
+    let (status, release) = fixture
+        .json(Method::POST, &format!("{HELLO}/releases"), wanted)
+        .await;
+    assert_eq!(status, 201);
+    let path = format!("{HELLO}/releases/{}/assets?name=a.bin", release["id"]);
+    let body = vec![7_u8; 3 << 20];
+    let upload = fixture
+        .send(Method::POST, &path)
+        .body(body.clone())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(upload.status(), 201);
+    let asset: serde_json::Value = upload.json().await.unwrap();
+    let path = format!("{HELLO}/releases/assets/{}", asset["id"]);
+    let bytes = fixture
+        .get(&path)
+        .header("accept", "application/octet-stream");
+    assert_eq!(bytes.send().await.unwrap().bytes().await.unwrap(), body);
+}
+
+#[tokio::test]
+async fn unusual_answers_have_their_statuses() {
+    let fixture = Fixture::usual().await;
+    let moved = fixture
+        .get("/repos/octocat/old-name/labels?page=1")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(moved.status(), 301);
+    let to = field(&moved, "location").to_owned();
+    assert!(
+        to.ends_with("/labels?page=1") && to.contains("/repositories/"),
+        "{to}"
+    );
+    let write = fixture
+        .send(Method::POST, "/repos/octocat/old-name/labels")
+        .body("{}");
+    assert_eq!(write.send().await.unwrap().status(), 307);
+    for (path, status) in [
+        ("/repos/octo-org/blocked", 451),
+        ("/repos/octo-org/no-issues/issues", 410),
+        ("/repos/octo-org/missing", 404),
+        ("/repos/octocat/hello-world/tarball/main", 302),
+        ("/repos/octocat/hello-world/stats/contributors", 202),
+        ("/repos/octocat/hello-world/stats/contributors", 200),
+        ("/repos/octocat/hello-world/branches/feature%2Fx", 200),
+        ("/repos/octocat/hello-world/branches/feature/x", 200),
+        ("/repos/octo-org/secret", 200),
+    ] {
+        assert_eq!(fixture.status(path).await, status, "{path}");
+    }
+    let secret = fixture.bare(Method::GET, "/repos/octo-org/secret");
+    assert_eq!(secret.send().await.unwrap().status(), 404);
+    let write = fixture
+        .bare(Method::POST, "/repos/octocat/hello-world/issues")
+        .body("{}");
+    assert_eq!(write.send().await.unwrap().status(), 401);
+    let odd = fixture
+        .get("/zen")
+        .header("x-github-api-version", "1999-01-01");
+    assert_eq!(odd.send().await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn search_filters_by_qualifiers() {
+    let fixture = Fixture::usual().await;
+    let path = "/search/issues?q=is:issue+is:open+repo:octocat/hello-world+label:bug&per_page=5";
+    let response = fixture.get(path).send().await.unwrap();
+    assert_eq!(field(&response, "x-ratelimit-resource"), "search");
+    let body: serde_json::Value = response.json().await.unwrap();
+    assert_eq!(body["items"].as_array().unwrap().len(), 5);
+    assert_eq!(body["items"][0]["labels"][0]["name"], "bug");
+    let (_, code) = fixture
+        .read("/search/code?q=println+repo:octocat/hello-world")
+        .await;
+    assert_eq!(code["items"][0]["path"], "src/main.rs");
+}
+
+#[tokio::test]
+async fn graphql_pages_with_cursors_and_mutates() {
+    let fixture = Fixture::usual().await;
+    let query = "query($after: String) { repository(owner: \"octo-org\", name: \"widgets\") { id \
+        issues(first: 100, after: $after) { totalCount ...page } } } \
+        fragment page on Connection { nodes { number } pageInfo { hasNextPage endCursor } }";
+    let (mut seen, mut after, mut id) = (0, json!(null), json!(null));
+    loop {
+        let body = json!({"query": query, "variables": {"after": after}});
+        let (_, answer) = fixture.json(Method::POST, "/graphql", body).await;
+        let repository = &answer["data"]["repository"];
+        let issues = &repository["issues"];
+        seen += issues["nodes"].as_array().unwrap().len();
+        after = issues["pageInfo"]["endCursor"].clone();
+        id = repository["id"].clone();
+        if issues["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    assert_eq!(seen, 250);
+    let mutation = "mutation($id: ID!) { createIssue(input: {repositoryId: $id, title: \"T\"}) \
+        { issue { number title } } }";
+    let body = json!({"query": mutation, "variables": {"id": id}});
+    let (_, answer) = fixture.json(Method::POST, "/graphql", body).await;
+    assert_eq!(
+        answer["data"]["createIssue"]["issue"],
+        json!({"number": 251, "title": "T"})
+    );
+}
+
+#[tokio::test]
+async fn an_enterprise_server_is_mounted_below_api() {
+    let options = Options {
+        mount: Mount::EnterpriseServer,
+        ..Options::default()
+    };
+    let fixture = Fixture::new(options).await;
+    assert_eq!(fixture.status("/user").await, 404);
+    let (status, user) = fixture.read("/api/v3/user").await;
+    assert_eq!(status, 200);
+    let own = format!("{}/api/v3/users/octocat", fixture.simulator.api_url());
+    assert_eq!(user["url"], own);
+    let query = json!({"query": "{viewer{login}}"});
+    assert_eq!(
+        fixture.json(Method::POST, "/api/graphql", query).await.0,
+        200
+    );
+}
+
+#[tokio::test]
+async fn equal_histories_give_equal_bytes() {
+    let mut bodies = Vec::new();
+    for _ in 0..2 {
+        let options = Options {
+            base_url: BaseUrl::Fixed {
+                api: "https://api.github.com".to_owned(),
+                uploads: "https://uploads.github.com".to_owned(),
+            },
+            ..Options::default()
+        };
+        let fixture = Fixture::new(options).await;
+        fixture
+            .json(
+                Method::POST,
+                &format!("{HELLO}/issues"),
+                json!({"title": "T"}),
+            )
+            .await;
+        let response = fixture
+            .get(&format!("{HELLO}/issues"))
+            .send()
+            .await
+            .unwrap();
+        bodies.push(response.text().await.unwrap());
+    }
+    assert_eq!(bodies[0], bodies[1]);
+}
