@@ -1,0 +1,132 @@
+//! A certificate authority of the test's own, and TLS in front of a server that speaks none.
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::TlsAcceptor;
+
+/// Whoever trusts this authority trusts the certificates that it issued.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: String,
+}
+
+/// A certificate and its key, in PEM.
+pub struct Identity {
+    certificate: String,
+    key: String,
+}
+
+impl Authority {
+    /// A new one, known to nobody.
+    pub fn new() -> Self {
+        let mut parameters = CertificateParams::default();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let name = &mut parameters.distinguished_name;
+        name.push(DnType::CommonName, "authority of a test");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = parameters.self_signed(&key).expect("a certificate").pem();
+        Self {
+            issuer: Issuer::new(parameters, key),
+            certificate,
+        }
+    }
+
+    /// A certificate for these names and addresses.
+    pub fn issue(&self, names: &[&str]) -> Identity {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let parameters = CertificateParams::new(names).expect("names of a host");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = parameters
+            .signed_by(&key, &self.issuer)
+            .expect("a certificate");
+        Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// Writes its certificate into a file in `folder`.
+    pub fn write(&self, folder: &Path) -> PathBuf {
+        let path = folder.join("authority.pem");
+        std::fs::write(&path, &self.certificate).expect("a temporary file");
+        path
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Identity {
+    /// Writes certificate and key into files in `folder`.
+    pub fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        let paths = (folder.join("server.pem"), folder.join("server.key"));
+        std::fs::write(&paths.0, &self.certificate).expect("a temporary file");
+        std::fs::write(&paths.1, &self.key).expect("a temporary file");
+        paths
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.expect("a certificate")],
+                key.expect("a key"),
+            );
+        TlsAcceptor::from(Arc::new(config.expect("a key that fits")))
+    }
+}
+
+/// Takes TLS connections and passes their content on. Dropping it ends it.
+pub struct Terminator {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Terminator {
+    /// One with this identity, in front of `behind`.
+    pub async fn start(identity: &Identity, behind: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let listener = listener.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let acceptor = identity.acceptor();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(relay(acceptor.clone(), stream, behind));
+            }
+        });
+        Self { address, task }
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+}
+
+impl Drop for Terminator {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A client that does not trust us goes away in the handshake.
+async fn relay(acceptor: TlsAcceptor, stream: TcpStream, behind: SocketAddr) {
+    let Ok(mut outer) = acceptor.accept(stream).await else {
+        return;
+    };
+    if let Ok(mut inner) = TcpStream::connect(behind).await {
+        let _ = tokio::io::copy_bidirectional(&mut outer, &mut inner).await;
+    }
+}
