@@ -257,3 +257,6 @@ pub fn ca_bundle() -> PathBuf {
         .or_else(system)
         .unwrap_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,13 +33,20 @@ pub struct YamlError {
 
 impl Document {
     /// The line of `path`, such as `clients[1].name`, or of the nearest value around it.
-    pub fn line(&self, path: &str) -> Option<usize> {
+    pub fn line(&self, path: &str) -> usize {
         let mut path = path;
         loop {
             if let Some(line) = self.lines.get(path) {
-                return Some(*line);
+                return *line;
             }
-            path = path.get(..path.rfind(['.', '['])?)?;
+            // The document itself has the empty path.
+            let Some(end) = path
+                .rfind(['.', '['])
+                .or_else(|| (!path.is_empty()).then_some(0))
+            else {
+                return 1;
+            };
+            path = path.get(..end).unwrap_or_default();
         }
     }
 }
@@ -314,3 +321,6 @@ fn error(line: usize, message: &str) -> YamlError {
         message: message.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

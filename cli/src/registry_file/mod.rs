@@ -85,10 +85,8 @@ fn validate(name: &str, text: &str, credentials: &[Credential]) -> Result<Regist
     let clients = registry::from_document(&document.value, &pools).map_err(|errors| {
         let mut faults = Faults::default();
         for error in errors {
-            match document.line(&error.path) {
-                Some(line) => faults.add(format!("{name}:{line}: {error}")),
-                None => faults.add(format!("{name}: {error}")),
-            }
+            let line = document.line(&error.path);
+            faults.add(format!("{name}:{line}: {error}"));
         }
         faults
     });

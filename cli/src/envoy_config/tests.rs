@@ -1,0 +1,323 @@
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use fancy_regex::Regex;
+use github_proxy_core::metric;
+use proptest::prelude::*;
+
+use super::*;
+use crate::env::Variables;
+
+const HCM: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+
+fn settings(pairs: &[(&str, &str)]) -> Settings {
+    let credentials = [("GITHUB_PAT_A", "ghp_a"), ("GITHUB_PAT_B.C-d", "ghp_b")];
+    let pairs = pairs.iter().copied().chain(credentials);
+    Settings::read(&Variables::new(pairs)).unwrap()
+}
+
+fn placement() -> Placement {
+    Placement {
+        listen: "127.0.0.1:8080".parse().unwrap(),
+        admin: "[::1]:9901".parse().unwrap(),
+        concurrency: None,
+        module: PathBuf::from("/opt/a \"quoted\" {{ path }}.wasm"),
+        webdis: "127.0.0.1:7379".parse().unwrap(),
+        reload_from: None,
+        access_log: None,
+    }
+}
+
+/// Text that would break out of a careless template.
+fn plugin() -> Value {
+    json!({ "clients": [{ "name": "a", "scopes": [{ "path": "/x\n: '\"{{ 1 }}#" }] }] })
+}
+
+fn parsed(text: &str) -> Value {
+    let document = yaml::load(text).unwrap();
+    assert_eq!(document.errors, []);
+    document.value
+}
+
+fn bootstrap(settings: &Settings, placement: &Placement) -> Value {
+    parsed(
+        &EnvoyConfig::new(settings, placement, plugin())
+            .bootstrap()
+            .unwrap(),
+    )
+}
+
+fn filters(bootstrap: &Value) -> BTreeMap<String, Value> {
+    let filters = bootstrap.pointer(HCM).unwrap()["http_filters"]
+        .as_array()
+        .unwrap();
+    let named = |filter: &Value| (filter["name"].as_str().unwrap().to_owned(), filter.clone());
+    filters.iter().map(named).collect()
+}
+
+#[test]
+fn the_filter_gets_its_configuration_module_and_variables() {
+    let bootstrap = bootstrap(&settings(&[]), &placement());
+    let config = &filters(&bootstrap)["github_proxy"]["typed_config"]["config"];
+    let given: Value =
+        serde_json::from_str(config["configuration"]["value"].as_str().unwrap()).unwrap();
+    assert_eq!(given, plugin());
+    assert_eq!(config["failure_policy"], "FAIL_RELOAD");
+    let vm = &config["vm_config"];
+    assert_eq!(vm["vm_id"], "github-proxy");
+    assert_eq!(
+        vm["code"]["local"]["filename"],
+        placement().module.to_str().unwrap()
+    );
+    let variables = &vm["environment_variables"];
+    assert_eq!(
+        *variables,
+        json!({ "host_env_keys": ["GITHUB_PAT_A", "GITHUB_PAT_B.C-d"] })
+    );
+}
+
+#[test]
+fn the_filters_stand_in_the_order_that_the_filter_needs() {
+    let bootstrap = bootstrap(&settings(&[]), &placement());
+    let filters = bootstrap.pointer(HCM).unwrap()["http_filters"]
+        .as_array()
+        .unwrap();
+    let names: Vec<_> = filters
+        .iter()
+        .map(|filter| filter["name"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "envoy.filters.http.compressor",
+        "github_proxy",
+        "envoy.filters.http.decompressor",
+        "envoy.filters.http.router",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn addresses_are_where_they_were_put() {
+    let bootstrap = bootstrap(&settings(&[]), &placement());
+    let address = |pointer: &str| bootstrap.pointer(pointer).unwrap()["socket_address"].clone();
+    let listen = address("/static_resources/listeners/0/address");
+    assert_eq!(
+        listen,
+        json!({ "address": "127.0.0.1", "port_value": 8080 })
+    );
+    assert_eq!(
+        address("/admin/address"),
+        json!({ "address": "::1", "port_value": 9901 })
+    );
+}
+
+#[test]
+fn github_is_reached_over_verified_tls() {
+    let bootstrap = bootstrap(
+        &settings(&[("GITHUB_API_URL", "https://ghes.example:8443/api/v3")]),
+        &placement(),
+    );
+    let cluster = &bootstrap["static_resources"]["clusters"][0];
+    assert_eq!(cluster["name"], "github");
+    assert_eq!(cluster["cluster_type"]["name"], "envoy.clusters.dns");
+    let tls = &cluster["transport_socket"]["typed_config"];
+    assert_eq!(tls["sni"], "ghes.example");
+    let context = &tls["common_tls_context"];
+    assert_eq!(
+        context["tls_params"]["tls_minimum_protocol_version"],
+        "TLSv1_2"
+    );
+    let validation = &context["validation_context"];
+    assert_eq!(
+        validation["trusted_ca"]["filename"],
+        ca_bundle().to_str().unwrap()
+    );
+    let names = json!([{ "san_type": "DNS", "matcher": { "exact": "ghes.example" } }]);
+    assert_eq!(validation["match_typed_subject_alt_names"], names);
+}
+
+#[test]
+fn an_upstream_by_address_and_without_tls_needs_neither_dns_nor_certificates() {
+    let plain = bootstrap(
+        &settings(&[("GITHUB_API_URL", "http://127.0.0.1:3000")]),
+        &placement(),
+    );
+    let cluster = &plain["static_resources"]["clusters"][0];
+    assert_eq!(cluster["type"], "STATIC");
+    assert!(cluster.get("transport_socket").is_none());
+    let tls = bootstrap(
+        &settings(&[("GITHUB_API_URL", "https://[::1]")]),
+        &placement(),
+    );
+    let context = &tls["static_resources"]["clusters"][0]["transport_socket"]["typed_config"];
+    assert!(
+        context.get("sni").is_none(),
+        "an address is no server name (RFC 6066 §3)"
+    );
+    let names =
+        &context["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"];
+    assert_eq!(
+        *names,
+        json!([{ "san_type": "IP_ADDRESS", "matcher": { "exact": "::1" } }])
+    );
+}
+
+#[test]
+fn the_cache_cluster_is_there_when_the_cache_is_shared() {
+    let clusters = |url: &str| {
+        let bootstrap = bootstrap(&settings(&[("CACHE_BACKEND_URL", url)]), &placement());
+        bootstrap["static_resources"]["clusters"]
+            .as_array()
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(clusters("inmemory://").len(), 1);
+    for (url, kind, host, port) in [
+        ("redis://redis:6379", "STATIC", "127.0.0.1", 7379),
+        ("webdis+http://webdis:80", "STRICT_DNS", "webdis", 80),
+    ] {
+        let cluster = &clusters(url)[1];
+        assert_eq!(
+            (&cluster["name"], &cluster["type"]),
+            (&json!("cache"), &json!(kind))
+        );
+        assert_eq!(cluster["lb_policy"], "MAGLEV");
+        let endpoint = cluster.pointer("/load_assignment/endpoints/0/lb_endpoints/0/endpoint");
+        let address = json!({ "address": host, "port_value": port });
+        assert_eq!(endpoint.unwrap()["address"]["socket_address"], address);
+    }
+}
+
+#[test]
+fn the_reload_file_holds_what_the_bootstrap_starts_with() {
+    let placement = Placement {
+        reload_from: Some(PathBuf::from("/run/github-proxy/ecds/filter.json")),
+        ..placement()
+    };
+    let settings = settings(&[]);
+    let discovery = &filters(&bootstrap(&settings, &placement))["github_proxy"]["config_discovery"];
+    let source = &discovery["config_source"]["path_config_source"];
+    assert_eq!(source["path"], "/run/github-proxy/ecds/filter.json");
+    assert_eq!(
+        source["watched_directory"]["path"],
+        "/run/github-proxy/ecds"
+    );
+    let ecds = EnvoyConfig::new(&settings, &placement, plugin())
+        .ecds("7")
+        .unwrap();
+    let ecds: Value = serde_json::from_str(&ecds).unwrap();
+    assert_eq!(ecds["version_info"], "7");
+    assert_eq!(ecds["resources"][0]["name"], "github_proxy");
+    assert_eq!(
+        ecds["resources"][0]["typed_config"],
+        discovery["default_config"]
+    );
+}
+
+#[test]
+fn the_filter_alone_is_the_bootstraps_entry() {
+    let (settings, placement) = (settings(&[]), placement());
+    let alone = EnvoyConfig::new(&settings, &placement, plugin())
+        .filter()
+        .unwrap();
+    assert_eq!(
+        parsed(&alone),
+        filters(&bootstrap(&settings, &placement))["github_proxy"]
+    );
+}
+
+#[test]
+fn istio_gets_the_same_configuration() {
+    let (settings, placement) = (
+        settings(&[("CACHE_BACKEND_URL", "redis://redis")]),
+        placement(),
+    );
+    let config = EnvoyConfig::new(&settings, &placement, plugin());
+    let filter = parsed(&config.envoy_filter().unwrap());
+    let patches = filter["spec"]["configPatches"].as_array().unwrap();
+    let bootstrap = bootstrap(&settings, &placement);
+    let values = |kind: &str| -> Vec<Value> {
+        let of_kind = patches.iter().filter(|patch| patch["applyTo"] == kind);
+        of_kind
+            .map(|patch| patch["patch"]["value"].clone())
+            .collect()
+    };
+    assert_eq!(
+        values("HTTP_FILTER"),
+        [filters(&bootstrap)["github_proxy"].clone()]
+    );
+    assert_eq!(
+        json!(values("CLUSTER")),
+        bootstrap["static_resources"]["clusters"]
+    );
+    let resources = config.wasm_plugin().unwrap();
+    let mut resources = resources.split("\n---\n").map(parsed);
+    let wasm_plugin = resources.next().unwrap();
+    assert_eq!(wasm_plugin["kind"], "WasmPlugin");
+    assert_eq!(wasm_plugin["spec"]["pluginConfig"], plugin());
+    let env = json!([
+        { "name": "GITHUB_PAT_A", "valueFrom": "HOST" },
+        { "name": "GITHUB_PAT_B.C-d", "valueFrom": "HOST" },
+    ]);
+    assert_eq!(wasm_plugin["spec"]["vmConfig"]["env"], env);
+    let kinds: Vec<_> = resources.map(|resource| resource["kind"].clone()).collect();
+    assert_eq!(kinds, ["ServiceEntry", "DestinationRule"]);
+}
+
+/// The shipped rules: label and regex.
+static RULES: LazyLock<Vec<(String, Regex)>> = LazyLock::new(|| {
+    let stats = parsed(include_str!("../../../envoy/stats.yaml"));
+    let rules = stats["stats_config"]["stats_tags"].as_array().unwrap();
+    let text = |rule: &Value, key: &str| rule[key].as_str().unwrap().to_owned();
+    let rule = |rule| {
+        (
+            text(rule, "tag_name"),
+            Regex::new(&text(rule, "regex")).unwrap(),
+        )
+    };
+    rules.iter().map(rule).collect()
+});
+
+/// The labels of `name` as Envoy finds them: the second group is the value, the
+/// first one is cut out of the name.
+fn labels(name: &str) -> (String, BTreeMap<String, String>) {
+    let mut name = format!("wasmcustom.{name}");
+    let mut labels = BTreeMap::new();
+    for (label, regex) in RULES.iter() {
+        let Some(groups) = regex.captures(&name).unwrap() else {
+            continue;
+        };
+        let value = groups.get(2).unwrap().as_str().to_owned();
+        let cut = groups.get(1).unwrap().range();
+        labels.insert(label.clone(), value);
+        name.replace_range(cut, "");
+    }
+    (name, labels)
+}
+
+#[test]
+fn there_is_a_rule_for_every_label() {
+    let mut names: Vec<_> = RULES.iter().map(|(label, _)| label.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, metric::LABELS);
+}
+
+proptest! {
+    #[test]
+    fn every_legal_client_name_comes_out_of_a_stat_name_whole(
+        client in "[A-Za-z0-9][A-Za-z0-9_.-]{0,62}",
+        credential in "[A-Za-z0-9_.-]{1,128}",
+    ) {
+        let request = metric::Metric::request(&client, "GET", 200, "hit");
+        let (name, found) = labels(&request.name);
+        prop_assert_eq!(name, "wasmcustom.github_proxy_requests");
+        let expected = [("cache", "hit"), ("client", client.as_str()), ("method", "GET"), ("status", "200")];
+        let expected = expected.map(|(label, value)| (label.to_owned(), value.to_owned()));
+        prop_assert_eq!(found, BTreeMap::from(expected));
+        let upstream = metric::Metric::upstream(&client, &credential, "core", 304, true);
+        let (name, found) = labels(&upstream.name);
+        prop_assert_eq!(name, "wasmcustom.github_proxy_upstream_requests");
+        prop_assert_eq!(&found["client"], &client);
+        prop_assert_eq!(&found["credential"], &credential);
+        prop_assert_eq!(found.len(), 5);
+    }
+}
