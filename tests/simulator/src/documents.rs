@@ -58,6 +58,9 @@ pub struct Document {
     /// The pause before the answer.
     #[serde(default)]
     pub delay_ms: u64,
+    /// Whether its length is not announced (chunked on HTTP/1.1).
+    #[serde(default)]
+    pub chunked: bool,
     /// The most bytes of one chunk.
     #[serde(default)]
     pub chunk_bytes: Option<usize>,
@@ -86,6 +89,7 @@ impl Document {
             etag: None,
             visible_to: None,
             delay_ms: 0,
+            chunked: false,
             chunk_bytes: None,
             chunk_delay_ms: 0,
             version: 0,
@@ -131,6 +135,7 @@ impl Document {
     /// How its body is sent.
     pub fn pace(&self) -> Pace {
         Pace {
+            chunked: self.chunked,
             chunk_bytes: self.chunk_bytes,
             chunk_delay: Duration::from_millis(self.chunk_delay_ms),
             truncate_after: None,
@@ -156,37 +161,41 @@ impl Document {
     }
 }
 
-/// All documents, by path, or by path and query.
+/// All documents, by method and by path, or path and query.
 #[derive(Default)]
 pub struct Documents {
-    by_target: HashMap<String, Document>,
+    by_target: HashMap<(String, String), Document>,
 }
 
 impl Documents {
     /// Puts a document at a path, or at a path and query exactly.
     pub fn put(&mut self, target: &str, document: Document) {
-        self.by_target.insert(target.to_owned(), document);
+        let method = document
+            .method
+            .as_deref()
+            .unwrap_or("GET")
+            .to_ascii_uppercase();
+        let key = (method, target.to_owned());
+        self.by_target.insert(key, document);
     }
 
-    /// Removes a document; false when there is none.
+    /// Removes what lies at a path, for whatever method; false when there is none.
     pub fn remove(&mut self, target: &str) -> bool {
-        self.by_target.remove(target).is_some()
+        let before = self.by_target.len();
+        self.by_target.retain(|(_, at), _| at != target);
+        self.by_target.len() < before
     }
 
-    /// Makes a document a new version and returns its number; `None` when there is none.
+    /// Makes what a GET finds a new version and returns its number; `None` when there is none.
     pub fn touch(&mut self, target: &str) -> Option<u64> {
-        self.by_target.get_mut(target).map(Document::touch)
+        let key = ("GET".to_owned(), target.to_owned());
+        self.by_target.get_mut(&key).map(Document::touch)
     }
 
     /// The document of a request: that of its path and query, or else that of its path.
     pub fn find(&self, method: &str, path: &str, target: &str) -> Option<&Document> {
-        let answers = |document: &&Document| match document.method.as_deref() {
-            None => method == "GET" || method == "HEAD",
-            Some(only) => only.eq_ignore_ascii_case(method),
-        };
-        self.by_target
-            .get(target)
-            .filter(answers)
-            .or_else(|| self.by_target.get(path).filter(answers))
+        let method = if method == "HEAD" { "GET" } else { method };
+        let at = |target: &str| self.by_target.get(&(method.to_owned(), target.to_owned()));
+        at(target).or_else(|| at(path))
     }
 }

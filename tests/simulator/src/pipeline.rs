@@ -17,6 +17,7 @@ use crate::shared::{now, Shared};
 use crate::stream::{self, Outgoing, Pace};
 use crate::{media, refusals};
 use hyper::body::Incoming;
+use hyper::header::CONTENT_LENGTH;
 use hyper::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -335,7 +336,7 @@ fn respond(
     let time = now();
     let Rendered {
         status,
-        headers,
+        mut headers,
         source,
     } = render::finish(
         decision.prepared,
@@ -355,6 +356,9 @@ fn respond(
         decision.outcome,
         time,
     );
+    if decision.pace.chunked {
+        headers.remove(CONTENT_LENGTH);
+    }
     let body = match source {
         Some(source) => stream::body(source, decision.pace, ticket),
         None => stream::empty(),

@@ -51,6 +51,8 @@ impl Generated {
 /// How a body is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
+    /// The length is not announced.
+    pub chunked: bool,
     /// The most bytes of one chunk.
     pub chunk_bytes: Option<usize>,
     /// The pause before each chunk.

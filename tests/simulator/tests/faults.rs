@@ -138,6 +138,19 @@ async fn a_large_document_is_streamed_and_can_be_checked() {
 }
 
 #[tokio::test]
+async fn the_length_of_a_document_can_be_left_unsaid() {
+    let fixture = Fixture::usual().await;
+    let mut document = Document::new(Content::Text("abcdef".to_owned()));
+    document.chunked = true;
+    document.chunk_bytes = Some(4);
+    fixture.simulator.put("/stream", document);
+    let response = fixture.get("/stream").send().await.unwrap();
+    assert_eq!(field(&response, "content-length"), "");
+    assert_eq!(field(&response, "transfer-encoding"), "chunked");
+    assert_eq!(response.text().await.unwrap(), "abcdef");
+}
+
+#[tokio::test]
 async fn http_2_is_spoken_without_tls() {
     let fixture = Fixture::usual().await;
     let client = reqwest::Client::builder()

@@ -47,6 +47,25 @@ async fn pages_are_linked_by_the_number_of_the_repository() {
 }
 
 #[tokio::test]
+async fn a_full_last_page_gains_a_link_while_its_tag_stays() {
+    let fixture = Fixture::usual().await;
+    fixture.simulator.add_repo("octocat", "five", 5);
+    let path = "/repos/octocat/five/issues?state=all&per_page=5&direction=asc";
+    let first = fixture.get(path).send().await.unwrap();
+    assert_eq!(field(&first, "link"), "");
+    let wanted = json!({"title": "Sixth"});
+    fixture
+        .json(Method::POST, "/repos/octocat/five/issues", wanted)
+        .await;
+    let again = fixture
+        .get(path)
+        .header("if-none-match", field(&first, "etag"));
+    let again = again.send().await.unwrap();
+    assert_eq!(again.status(), 304);
+    assert!(field(&again, "link").contains("page=2>; rel=\"next\""));
+}
+
+#[tokio::test]
 async fn issues_are_made_changed_and_commented() {
     let fixture = Fixture::usual().await;
     let wanted = json!({"title": "New", "labels": ["bug", "fresh"]});
@@ -289,19 +308,18 @@ async fn graphql_pages_with_cursors_and_mutates() {
     let query = "query($after: String) { repository(owner: \"octo-org\", name: \"widgets\") { id \
         issues(first: 100, after: $after) { totalCount ...page } } } \
         fragment page on Connection { nodes { number } pageInfo { hasNextPage endCursor } }";
-    let (mut seen, mut after, mut id) = (0, json!(null), json!(null));
-    loop {
+    let (mut seen, mut after) = (0, json!(null));
+    let id = loop {
         let body = json!({"query": query, "variables": {"after": after}});
         let (_, answer) = fixture.json(Method::POST, "/graphql", body).await;
         let repository = &answer["data"]["repository"];
         let issues = &repository["issues"];
         seen += issues["nodes"].as_array().unwrap().len();
         after = issues["pageInfo"]["endCursor"].clone();
-        id = repository["id"].clone();
         if issues["pageInfo"]["hasNextPage"] == false {
-            break;
+            break repository["id"].clone();
         }
-    }
+    };
     assert_eq!(seen, 250);
     let mutation = "mutation($id: ID!) { createIssue(input: {repositoryId: $id, title: \"T\"}) \
         { issue { number title } } }";
