@@ -8,6 +8,7 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// An operation's example.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,20 @@ pub struct Example {
     pub path: String,
     /// The body; it is served compact, `body.to_string()` byte for byte.
     pub body: Value,
+}
+
+/// Where the set-up has put the description: `GITHUB_OPENAPI`, or else
+/// `tools/openapi/api.github.com.json` in the target folder that this program was built in.
+pub fn installed() -> Option<PathBuf> {
+    if let Some(file) = std::env::var_os("GITHUB_OPENAPI") {
+        return Some(PathBuf::from(file));
+    }
+    let program = std::env::current_exe().ok()?;
+    let mut folders = program.ancestors().skip(1);
+    folders.find_map(|folder| {
+        let file = folder.join("tools/openapi/api.github.com.json");
+        file.is_file().then_some(file)
+    })
 }
 
 /// All examples of a description, in its order.
