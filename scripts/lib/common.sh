@@ -23,10 +23,10 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Runs a command whose own output is of interest only when it fails. A line every ten seconds
-# shows that it is still at work. Usage: step "what it does" command args…
-step() {
-  local what=$1 started=$SECONDS job status=0
+# Runs a command whose own output goes to the log alone. A line every ten seconds shows that it is
+# still at work. Usage: attempt "what it does" command args…
+attempt() {
+  local what=$1 started=$SECONDS next=10 job
   shift
   say "$what"
   mkdir -p "$TARGET"
@@ -35,17 +35,25 @@ step() {
   job=$!
   while kill -0 "$job" 2>/dev/null; do
     sleep 0.2
-    if ((SECONDS - started > 0 && (SECONDS - started) % 10 == 0)); then
-      say "… still at it, $((SECONDS - started)) s"
-      sleep 1
+    if ((SECONDS - started >= next)); then
+      say "… still at it, $next s"
+      ((next += 10))
     fi
   done
-  wait "$job" || status=$?
-  ((status == 0)) || tail -n 15 "$LOG" >&2
-  return "$status"
+  wait "$job"
+}
+
+# An attempt whose failure the user must see: the end of its output is shown then.
+step() {
+  attempt "$@" && return
+  tail -n 15 "$LOG" >&2
+  return 1
 }
 
 # The version of a program is at least this one. Usage: version_at_least 1.85 1.96.0
 version_at_least() {
   [[ $(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]
 }
+
+# The oldest compiler that builds the workspace.
+oldest_rust() { sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml"; }

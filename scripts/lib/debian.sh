@@ -2,6 +2,8 @@
 # Debian packages: asks for nothing that is there already, starts no service, removes no package.
 # Sourced, never run.
 
+LISTS_UPDATED=0
+
 as_root() {
   if ((EUID == 0)); then
     "$@"
@@ -45,6 +47,14 @@ can_install() {
   fi
 }
 
+# Once a run. Not fatal: a broken third-party list must not stop packages that Debian's have.
+update_lists() {
+  ((LISTS_UPDATED == 0)) || return 0
+  LISTS_UPDATED=1
+  step "updating the package lists" as_root apt-get update -o DPkg::Lock::Timeout=300 ||
+    say "apt-get update failed; going on with the lists there are"
+}
+
 # Usage: install_packages name…; does nothing without names.
 install_packages() {
   (($# > 0)) || return 0
@@ -52,9 +62,7 @@ install_packages() {
   say "Debian packages to install: $*"
   # Ask for sudo's password here, while the terminal is ours.
   ((EUID == 0)) || sudo -v || die "sudo refused; as root: apt-get install $*"
-  # Not fatal: a broken third-party list must not stop packages that Debian's own lists have.
-  step "updating the package lists" as_root apt-get update -o DPkg::Lock::Timeout=300 ||
-    say "apt-get update failed; going on with the lists there are"
+  update_lists
   step "installing the packages" without_services apt-get install --yes \
     --no-install-recommends --no-remove -o DPkg::Lock::Timeout=300 "$@" ||
     die "apt-get could not install: $* (the whole output: $LOG)"

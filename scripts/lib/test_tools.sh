@@ -53,7 +53,7 @@ setup_wasm_test_runner() {
   runner=$(wasm_test_runner)
   [[ ! -x $runner ]] || return 0
   # Its own lock file first; a registry that lacks one of those exact versions gets a second try.
-  step "building the runner of the wasm tests (one to three minutes, once)" \
+  attempt "building the runner of the wasm tests (one to three minutes, once)" \
     build_wasm_test_runner "$version" --locked ||
     step "once more, with the versions that the registry has" build_wasm_test_runner "$version" ||
     die "could not build wasm-bindgen-test-runner $version (the whole output: $LOG)"

@@ -29,13 +29,13 @@ own_toolchain_has() {
   [[ ${GITHUB_PROXY_WASM_TOOLCHAIN:-rustup} != debian && -d $(own_sysroot)/lib/rustlib/$1/lib ]]
 }
 
-# Debian's packages are there and new enough: the lists of an older point release have 1.85,
-# which cannot build the newer crates.
+# Debian's packages are there and new enough: bookworm's own rustc-web is too old, the one of its
+# security updates is not.
 debian_toolchain_ready() {
   [[ ${GITHUB_PROXY_WASM_TOOLCHAIN:-debian} != rustup ]] &&
     [[ -x $DEBIAN_RUSTC && -x $DEBIAN_CARGO && -d $DEBIAN_SYSROOT/src/rust/library/std ]] &&
     [[ -f /usr/lib/wasm32-wasi/libc.a ]] &&
-    version_at_least 1.90 "$("$DEBIAN_RUSTC" --version | cut -d ' ' -f 2)" &&
+    version_at_least "$(oldest_rust)" "$("$DEBIAN_RUSTC" --version | cut -d ' ' -f 2)" &&
     wasm_linker >/dev/null
 }
 
@@ -58,7 +58,7 @@ setup_wasm() {
   local target=$1 packages=(rustc-web cargo-web rust-web-src wasi-libc)
   ! wasm_ready "$target" || return 0
   if [[ ${GITHUB_PROXY_WASM_TOOLCHAIN:-rustup} != debian ]] && have rustup; then
-    if (cd "$ROOT" && step "adding $target to the Rust toolchain" \
+    if (cd "$ROOT" && attempt "adding $target to the Rust toolchain" \
       timeout "$RUSTUP_LIMIT" rustup target add "$target") && own_toolchain_has "$target"; then
       return 0
     fi
@@ -69,7 +69,8 @@ setup_wasm() {
   wasm_linker >/dev/null || packages+=(lld)
   install_packages "${packages[@]}"
   debian_toolchain_ready ||
-    die "no Rust for $target: rustup cannot add it, and Debian's rustc-web is too old or incomplete"
+    die "no Rust for $target: rustup cannot add it, and Debian's $("$DEBIAN_RUSTC" --version) will not do" \
+      "($(oldest_rust) or later, from Debian's security updates: is bookworm-security in apt's sources?)"
 }
 
 # Runs cargo for a wasm target. Usage: wasm_cargo TARGET SUBCOMMAND ARGS…
