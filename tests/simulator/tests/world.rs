@@ -271,6 +271,7 @@ async fn unusual_answers_have_their_statuses() {
         ("/repos/octocat/hello-world/stats/contributors", 200),
         ("/repos/octocat/hello-world/branches/feature%2Fx", 200),
         ("/repos/octocat/hello-world/branches/feature/x", 200),
+        ("/repos/octocat/hello-world/contents/src%2Fmain.rs", 200),
         ("/repos/octo-org/secret", 200),
     ] {
         assert_eq!(fixture.status(path).await, status, "{path}");

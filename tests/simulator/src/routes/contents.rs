@@ -22,7 +22,10 @@ pub fn dispatch(
     id: u64,
     path: &[&str],
 ) -> Result<Reply, Reply> {
-    match (call.method(), path) {
+    // Clients send the slashes of a path as they are or as %2F.
+    let whole = path.join("/");
+    let path: Vec<&str> = whole.split('/').filter(|name| !name.is_empty()).collect();
+    match (call.method(), path.as_slice()) {
         ("GET", ["readme"]) => show(call, world, id, &["README.md"]),
         ("GET", ["contents", path @ ..]) => show(call, world, id, path),
         ("PUT", ["contents", path @ ..]) if !path.is_empty() => write(call, world, id, path),
