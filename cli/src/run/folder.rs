@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -17,7 +17,9 @@ pub(super) struct RunFolder(TempDir);
 impl RunFolder {
     /// Makes the folder.
     pub(super) fn create() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("github-proxy-").tempdir();
+        let private = fs::Permissions::from_mode(0o700);
+        let mut builder = tempfile::Builder::new();
+        let folder = builder.prefix("github-proxy-").permissions(private).tempdir();
         let folder = Self(folder.context("cannot make a temporary folder")?);
         let watched = folder.path("ecds");
         fs::create_dir(&watched).with_context(|| format!("cannot make {}", watched.display()))?;

@@ -1,0 +1,90 @@
+//! The real Envoy and the real filter accept what `config` prints.
+//!
+//! Needs what `scripts/setup` and `scripts/build filter` put into cargo's target folder.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use support::{outcome, Fixture};
+
+fn built(name: &str) -> PathBuf {
+    let command = PathBuf::from(env!("CARGO_BIN_EXE_github-proxy"));
+    let path = command.ancestors().nth(2).unwrap().join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run scripts/setup and scripts/build",
+        path.display()
+    );
+    path
+}
+
+/// Prints a configuration with `arguments` and `variables`, and has Envoy validate it.
+fn accepted(fixture: &Fixture, arguments: &[&str], variables: &[(&str, &str)]) {
+    let mut config = fixture.command(&["config", "--filter"]);
+    config
+        .arg(built("filter/github_proxy.wasm"))
+        .args(arguments);
+    config.envs(variables.iter().copied());
+    let (code, bootstrap, stderr) = outcome(&mut config);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let file = fixture.write("envoy.yaml", &bootstrap);
+    let mut envoy = Command::new(built("tools/bin/envoy"));
+    envoy
+        .args([
+            "--mode",
+            "validate",
+            "--log-level",
+            "warning",
+            "--config-path",
+        ])
+        .arg(file);
+    envoy.env("GITHUB_PAT_BOT_1", support::PAT);
+    let (code, _, log) = outcome(&mut envoy);
+    assert_eq!(code, 0, "{arguments:?} {variables:?}: {log}");
+    // Nothing that is deprecated either: it would be refused by a later Envoy.
+    assert_eq!(log, "", "{arguments:?} {variables:?}");
+}
+
+#[test]
+fn every_kind_of_upstream_and_cache_is_accepted() {
+    let fixture = Fixture::new();
+    for (upstream, cache) in [
+        ("https://api.github.com", "inmemory://"),
+        (
+            "https://ghes.example:8443/api/v3/",
+            "redis://:hunter2@redis.example/1",
+        ),
+        ("http://127.0.0.1:3000", "webdis+http://webdis.example:7379"),
+        ("https://[::1]:8443", "webdis+http://[::1]:7379"),
+    ] {
+        accepted(
+            &fixture,
+            &[],
+            &[("GITHUB_API_URL", upstream), ("CACHE_BACKEND_URL", cache)],
+        );
+    }
+}
+
+#[test]
+fn every_flag_is_accepted() {
+    let fixture = Fixture::new();
+    let mut ecds = fixture.command(&["config", "--format", "ecds", "--filter"]);
+    let (_, ecds, _) = outcome(ecds.arg(built("filter/github_proxy.wasm")));
+    let reload = fixture.write("filter.json", &ecds);
+    let log = fixture.path("access.log");
+    let arguments = [
+        "--listen",
+        "[::1]:8443",
+        "--admin",
+        "0.0.0.0:9902",
+        "--concurrency",
+        "3",
+        "--access-log",
+        log.to_str().unwrap(),
+        "--reload-from",
+        reload.to_str().unwrap(),
+    ];
+    accepted(&fixture, &arguments, &[]);
+}
