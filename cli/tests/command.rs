@@ -1,5 +1,13 @@
 //! `check`, `config` and `token` from outside: exit codes, output, and never a secret.
 
+// A test fails by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 mod support;
 
 use support::{errors, outcome, Fixture};

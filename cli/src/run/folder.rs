@@ -19,7 +19,10 @@ impl RunFolder {
     pub(super) fn create() -> anyhow::Result<Self> {
         let private = fs::Permissions::from_mode(0o700);
         let mut builder = tempfile::Builder::new();
-        let folder = builder.prefix("github-proxy-").permissions(private).tempdir();
+        let folder = builder
+            .prefix("github-proxy-")
+            .permissions(private)
+            .tempdir();
         let folder = Self(folder.context("cannot make a temporary folder")?);
         let watched = folder.path("ecds");
         fs::create_dir(&watched).with_context(|| format!("cannot make {}", watched.display()))?;
