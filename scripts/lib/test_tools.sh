@@ -12,8 +12,9 @@ OPENAPI_STAMP=$OPENAPI_DIR/version-$OPENAPI_VERSION
 setup_openapi() {
   local work
   [[ ! -s $OPENAPI_FILE || ! -e $OPENAPI_STAMP ]] || return 0
-  mkdir -p "$TOOLS"
-  work=$(mktemp -d "$TOOLS/openapi.XXXXXX")
+  work=$TOOLS/fetch
+  rm -rf "$work"
+  mkdir -p "$work"
   step "fetching GitHub's OpenAPI description (29 MB, the npm package @octokit/openapi $OPENAPI_VERSION)" \
     npm pack --pack-destination "$work" "@octokit/openapi@$OPENAPI_VERSION" ||
     die "could not fetch @octokit/openapi: is the npm registry reachable? (the whole output: $LOG)"
