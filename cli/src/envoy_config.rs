@@ -241,7 +241,9 @@ fn module_url(module: &Path) -> String {
 }
 
 fn reload_from(file: &Path) -> Value {
-    json!({ "file": file, "folder": file.parent() })
+    // A bare file name is in the folder that Envoy starts in.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    json!({ "file": file, "folder": folder.unwrap_or(Path::new(".")) })
 }
 
 /// The authorities that GitHub's certificate is checked against.
