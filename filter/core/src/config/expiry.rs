@@ -1,12 +1,12 @@
-//! When a proxy token ends: RFC 3339 or Unix seconds.
+//! When a token ends: RFC 3339, as people and GitHub write it.
 //!
-//! A bare date means its first second in UTC, so a token is never valid longer
+//! A bare date means its first second in UTC, so a proxy token is never valid longer
 //! than the shortest reading of the file allows.
 
 /// Unix seconds of an RFC 3339 §5.6 `date-time` or `full-date`.
 ///
 /// Fractions of a second are dropped; a leap second counts as the second after it.
-pub(super) fn parse(text: &str) -> Option<u64> {
+pub fn unix_seconds(text: &str) -> Option<u64> {
     let (date, time) = match text.find(['T', 't', ' ']) {
         Some(at) => (text.get(..at)?, text.get(at + 1..)),
         None => (text, None),
@@ -78,7 +78,7 @@ fn digits(text: &str, count: usize) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::unix_seconds;
     #[cfg(target_family = "wasm")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -114,7 +114,7 @@ mod tests {
             ("tomorrow", None),
             ("", None),
         ] {
-            assert_eq!(parse(text), seconds, "{text}");
+            assert_eq!(unix_seconds(text), seconds, "{text}");
         }
     }
 }

@@ -27,6 +27,7 @@ use serde_json::Value;
 pub use self::cache::Cache;
 pub use self::credential::{Credential, CredentialKind};
 pub use self::document::Document;
+pub use self::expiry::unix_seconds;
 pub use self::pool::PoolSettings;
 use self::reader::{Errors, Node};
 pub use self::registry::{ClientRegistry, Priority};

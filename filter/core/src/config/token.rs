@@ -122,7 +122,7 @@ fn read_expiry(node: &Node<'_>) -> Option<u64> {
     if node.is_number() {
         return node.integer(0..=LAST_SECOND);
     }
-    let expires = expiry::parse(node.string()?);
+    let expires = expiry::unix_seconds(node.string()?);
     if expires.is_none() {
         node.error(
             "expected a time such as 2030-01-31T12:00:00Z, a date such as 2030-01-31, \
