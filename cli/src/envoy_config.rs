@@ -242,7 +242,9 @@ fn module_url(module: &Path) -> String {
 
 fn reload_from(file: &Path) -> Value {
     // A bare file name is in the folder that Envoy starts in.
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     json!({ "file": file, "folder": folder.unwrap_or(Path::new(".")) })
 }
 
