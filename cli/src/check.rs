@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use github_proxy_core::config::DEFAULT_POOL;
 
-use crate::env::{self, Backend, Settings, Variables};
+use crate::env::{self, keys, Backend, Credential, CredentialKind, Settings, Variables};
 use crate::faults::Faults;
 use crate::registry_file;
 
@@ -16,6 +16,13 @@ use crate::registry_file;
 pub fn check(file: Option<PathBuf>, variables: &Variables) -> anyhow::Result<String> {
     let mut faults = Faults::default();
     let settings = faults.take(Settings::read(variables));
+    if let Some(settings) = &settings {
+        let mut variables = variables.clone();
+        faults.take(keys::load(settings, &mut variables));
+        for fault in keys::malformed(settings, &variables) {
+            faults.add(fault);
+        }
+    }
     let from_environment = || {
         variables
             .get(env::REGISTRY_FILE)
@@ -80,10 +87,7 @@ fn described(settings: &Settings) -> String {
         );
     } else {
         lines.push(counted(credentials.len(), "credential"));
-        lines.extend(credentials.iter().map(|credential| {
-            let pool = credential.pool.as_deref().unwrap_or(DEFAULT_POOL);
-            format!("  {} in pool {pool}", credential.name)
-        }));
+        lines.extend(credentials.iter().map(line));
     }
     lines.extend(
         settings
@@ -93,6 +97,22 @@ fn described(settings: &Settings) -> String {
     );
     lines.push("all is fine\n".to_owned());
     lines.join("\n")
+}
+
+fn line(credential: &Credential) -> String {
+    let pool = credential.pool.as_deref().unwrap_or(DEFAULT_POOL);
+    let what = match &credential.kind {
+        CredentialKind::Pat => match &credential.user {
+            Some(user) => format!("personal access token of {user}"),
+            None => "personal access token".to_owned(),
+        },
+        CredentialKind::App {
+            app_id,
+            installation_id,
+            key_file: _,
+        } => format!("GitHub App {app_id}, installation {installation_id}"),
+    };
+    format!("  {} in pool {pool}: {what}", credential.name)
 }
 
 fn counted(count: usize, noun: &str) -> String {

@@ -1,7 +1,7 @@
 //! `github-proxy config`: prints configuration made from the environment.
 
 use crate::args::{ConfigArguments, Format};
-use crate::env::{self, Backend, HostPort, Settings, Variables};
+use crate::env::{self, keys, Backend, HostPort, Settings, Variables};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
 use crate::plugin::{self, Clusters};
@@ -17,8 +17,15 @@ pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Res
         eprintln!("note: {notice}");
     }
     let mut faults = Faults::default();
+    let mut with_keys = variables.clone();
+    faults.take(keys::load(&settings, &mut with_keys));
+    let malformed = keys::malformed(&settings, &with_keys);
+    for notice in malformed.into_iter().chain(keys::to_do(&settings)) {
+        eprintln!("note: {notice}");
+    }
     if settings.credentials.is_empty() {
-        faults.add("GITHUB_PAT_<NAME>: expected at least one personal access token");
+        faults
+            .add("GITHUB_PAT_<NAME>: expected at least one personal access token, or a GitHub App");
     }
     let registry = match &settings.registry_file {
         Some(path) => faults.take(registry_file::load(path, variables, &settings.credentials)),
@@ -48,7 +55,7 @@ pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Res
         Format::WasmPlugin => istio_clusters(&settings, &placement.webdis),
         _ => EnvoyConfig::clusters(&settings),
     };
-    let plugin = plugin::configuration(&settings, &registry, &clusters, variables)?;
+    let plugin = plugin::configuration(&settings, &registry, &clusters, &with_keys)?;
     let config = EnvoyConfig::new(&settings, &placement, plugin);
     match arguments.format {
         Format::Bootstrap => config.bootstrap(),

@@ -8,7 +8,7 @@
 use github_proxy_core::config::Config;
 use serde_json::{json, Map, Value};
 
-use crate::env::{Settings, Variables};
+use crate::env::{Credential, CredentialKind, Settings, Variables};
 use crate::faults::Faults;
 use crate::registry_file::RegistryFile;
 
@@ -38,7 +38,8 @@ pub fn configuration(
             "cluster": clusters.github,
         },
         "cache": cache(settings, clusters),
-        "credentials": credentials(settings),
+        "credentials": settings.credentials.iter().map(credential).collect::<Value>(),
+        "pool": pool(settings),
         "clients": registry.clients,
     });
     let secrets = |name: &str| variables.get(name).map(str::to_owned);
@@ -61,23 +62,54 @@ fn cache(settings: &Settings, clusters: &Clusters) -> Value {
         ("serve_fresh_seconds", bounds.serve_fresh_seconds),
         ("stale_if_error_seconds", bounds.stale_if_error_seconds),
     ];
-    let mut cache: Map<String, Value> = numbers
-        .into_iter()
-        .filter_map(|(key, number)| Some((key.to_owned(), Value::from(number?))))
-        .collect();
+    let mut cache = those_set(numbers);
     if let Some(cluster) = &clusters.cache {
         cache.insert("cluster".to_owned(), Value::from(cluster.as_str()));
     }
     Value::Object(cache)
 }
 
-fn credentials(settings: &Settings) -> Value {
-    let credential = |credential: &crate::env::Credential| {
-        let mut entry = json!({ "name": credential.name, "pat_env": credential.variable });
-        if let (Some(pool), Some(entry)) = (&credential.pool, entry.as_object_mut()) {
-            entry.insert("pool".to_owned(), Value::from(pool.as_str()));
-        }
-        entry
+fn pool(settings: &Settings) -> Value {
+    let pool = &settings.pool;
+    Value::Object(those_set([
+        ("rate_poll_seconds", pool.rate_poll_seconds),
+        ("token_padding_minutes", pool.token_padding_minutes),
+        (
+            "low_priority_reserve_percent",
+            pool.low_priority_reserve_percent,
+        ),
+    ]))
+}
+
+fn those_set<const N: usize>(numbers: [(&str, Option<u64>); N]) -> Map<String, Value> {
+    numbers
+        .into_iter()
+        .filter_map(|(key, number)| Some((key.to_owned(), Value::from(number?))))
+        .collect()
+}
+
+fn credential(credential: &Credential) -> Value {
+    let mut entry = Map::new();
+    let mut set = |key: &str, value: &str| {
+        entry.insert(key.to_owned(), Value::from(value));
     };
-    settings.credentials.iter().map(credential).collect()
+    set("name", &credential.name);
+    match &credential.kind {
+        CredentialKind::Pat => set("pat_env", &credential.variable),
+        CredentialKind::App {
+            app_id,
+            installation_id,
+            key_file: _,
+        } => {
+            set("app_id", app_id);
+            set("installation_id", installation_id);
+            set("pem_env", &credential.variable);
+        }
+    }
+    for (key, value) in [("pool", &credential.pool), ("user", &credential.user)] {
+        if let Some(value) = value {
+            set(key, value);
+        }
+    }
+    Value::Object(entry)
 }

@@ -3,17 +3,18 @@
 //! The names and their meanings are those of the Python github-proxy, so that an
 //! operator can exchange one for the other; a few are new. Every fault is found
 //! in one go. A fault names its variable and what is expected, never the value,
-//! which may hold a password. Nothing here reads a file or opens a connection.
+//! which may hold a password. No file is read but the private keys, by [`keys`].
 
 mod address;
 mod credentials;
+pub mod keys;
 mod variables;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 pub use self::address::{Backend, HostPort, Redis, Upstream};
-pub use self::credentials::Credential;
+pub use self::credentials::{Credential, CredentialKind};
 pub use self::variables::Variables;
 use crate::faults::Faults;
 
@@ -38,9 +39,11 @@ pub struct Settings {
     pub backend: Backend,
     /// What bounds the cache.
     pub cache: CacheBounds,
+    /// How the credentials are used.
+    pub pool: PoolSettings,
     /// The client registry file, if one is named.
     pub registry_file: Option<PathBuf>,
-    /// The personal access tokens, by name. Empty when there is no credential at all.
+    /// What to authenticate with at GitHub. May be empty.
     pub credentials: Vec<Credential>,
     /// What the operator should know: settings that were accepted and do nothing.
     pub notices: Vec<String>,
@@ -59,6 +62,17 @@ pub struct CacheBounds {
     pub serve_fresh_seconds: Option<u64>,
     /// `CACHE_STALE_IF_ERROR`: seconds that an entry may answer for a failing GitHub.
     pub stale_if_error_seconds: Option<u64>,
+}
+
+/// How the credentials are used. `None` leaves it to the filter's default.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PoolSettings {
+    /// `GITHUB_RATE_POLL_INTERVAL`: seconds between two looks at `GET /rate_limit`; 0: none.
+    pub rate_poll_seconds: Option<u64>,
+    /// `GITHUB_CREDS_CACHE_TTL_PADDING`: minutes before its end that a token is replaced.
+    pub token_padding_minutes: Option<u64>,
+    /// `LOW_PRIORITY_RESERVE_PERCENT`: what clients of low priority leave to the others.
+    pub low_priority_reserve_percent: Option<u64>,
 }
 
 impl Settings {
@@ -84,8 +98,11 @@ impl Settings {
             serve_fresh_seconds: number("CACHE_SERVE_FRESH", "seconds", 0..=THIRTY_DAYS),
             stale_if_error_seconds: number("CACHE_STALE_IF_ERROR", "seconds", 0..=THIRTY_DAYS),
         };
-        // Only installation tokens expire; the value is checked, so that it is right when needed.
-        number("GITHUB_CREDS_CACHE_TTL_PADDING", "minutes", 0..=59);
+        let pool = PoolSettings {
+            rate_poll_seconds: number("GITHUB_RATE_POLL_INTERVAL", "seconds", 0..=3600),
+            token_padding_minutes: number("GITHUB_CREDS_CACHE_TTL_PADDING", "minutes", 0..=60),
+            low_priority_reserve_percent: number("LOW_PRIORITY_RESERVE_PERCENT", "percent", 0..=90),
+        };
         let registry_file = variables.get(REGISTRY_FILE).map(PathBuf::from);
         if registry_file
             .as_ref()
@@ -107,6 +124,7 @@ impl Settings {
             upstream_is_set: variables.get(API_URL).is_some(),
             backend,
             cache,
+            pool,
             registry_file,
             credentials,
             notices,

@@ -1,7 +1,5 @@
 use super::*;
 
-const TOKEN: &str = "ghp_0123456789";
-
 fn settings(pairs: &[(&str, &str)]) -> Result<Settings, Faults> {
     Settings::read(&Variables::new(pairs.iter().copied()))
 }
@@ -210,11 +208,42 @@ fn numbers_are_whole_and_within_their_bounds() {
         let expected = "CACHE_TTL: expected a whole number of seconds from 1 to 2592000";
         assert_eq!(faults(&[("CACHE_TTL", value)]), [expected], "{value}");
     }
-    let padding = "GITHUB_CREDS_CACHE_TTL_PADDING: expected a whole number of minutes from 0 to 59";
-    assert_eq!(
-        faults(&[("GITHUB_CREDS_CACHE_TTL_PADDING", "60")]),
-        [padding]
-    );
+}
+
+#[test]
+fn the_pool_has_settings_of_its_own() {
+    let pool = settings(&[
+        ("GITHUB_RATE_POLL_INTERVAL", "0"),
+        ("GITHUB_CREDS_CACHE_TTL_PADDING", "60"),
+        ("LOW_PRIORITY_RESERVE_PERCENT", "90"),
+    ]);
+    let expected = PoolSettings {
+        rate_poll_seconds: Some(0),
+        token_padding_minutes: Some(60),
+        low_priority_reserve_percent: Some(90),
+    };
+    assert_eq!(pool.unwrap().pool, expected);
+    for (name, value, expected) in [
+        (
+            "GITHUB_RATE_POLL_INTERVAL",
+            "3601",
+            "seconds from 0 to 3600",
+        ),
+        (
+            "GITHUB_CREDS_CACHE_TTL_PADDING",
+            "61",
+            "minutes from 0 to 60",
+        ),
+        ("LOW_PRIORITY_RESERVE_PERCENT", "91", "percent from 0 to 90"),
+        (
+            "LOW_PRIORITY_RESERVE_PERCENT",
+            "20%",
+            "percent from 0 to 90",
+        ),
+    ] {
+        let expected = format!("{name}: expected a whole number of {expected}");
+        assert_eq!(faults(&[(name, value)]), [expected]);
+    }
 }
 
 #[test]
@@ -241,54 +270,6 @@ fn every_fault_is_found_at_once() {
     ];
     assert_eq!(names, expected);
     assert!(!faults.concat().contains("two words"));
-}
-
-#[test]
-fn what_describes_a_token_is_no_token() {
-    let settings = settings(&[
-        ("GITHUB_PAT_BOT", TOKEN),
-        ("GITHUB_PAT_BOT_POOL", "ci"),
-        ("GITHUB_PAT_BOT_USER", "octocat"),
-        // There is no GITHUB_PAT_CAR: these are tokens with unlucky names.
-        ("GITHUB_PAT_CAR_POOL", TOKEN),
-        ("GITHUB_PAT_END_USER", TOKEN),
-    ])
-    .unwrap();
-    let found: Vec<_> = settings
-        .credentials
-        .iter()
-        .map(|c| (c.name.as_str(), c.variable.as_str(), c.pool.as_deref()))
-        .collect();
-    let expected = [
-        ("BOT", "GITHUB_PAT_BOT", Some("ci")),
-        ("CAR_POOL", "GITHUB_PAT_CAR_POOL", None),
-        ("END_USER", "GITHUB_PAT_END_USER", None),
-    ];
-    assert_eq!(found, expected);
-    assert_eq!(settings.notices.len(), 1);
-    assert!(settings.notices[0].starts_with("GITHUB_PAT_BOT_USER has no effect"));
-}
-
-#[test]
-fn apps_are_recognised_and_not_mistaken_for_no_credential() {
-    let app = [
-        ("GITHUB_APP_MAIN_ID", "1"),
-        ("GITHUB_APP_MAIN_INSTALLATION_ID", "2"),
-        ("GITHUB_APP_MAIN_PEM", "hunter2"),
-    ];
-    let alone = faults(&app);
-    assert_eq!(alone.len(), 1);
-    assert!(alone[0].starts_with("GITHUB_APP_MAIN_ID: GitHub Apps are not supported yet"));
-    let beside: Vec<_> = app
-        .iter()
-        .copied()
-        .chain([("GITHUB_PAT_A", TOKEN)])
-        .collect();
-    let notices = settings(&beside).unwrap().notices;
-    assert_eq!(
-        notices,
-        ["GITHUB_APP_MAIN_… is not used yet: GitHub Apps are not supported"]
-    );
 }
 
 #[test]

@@ -63,8 +63,9 @@ impl Variables {
     /// A fault for every variable of the proxy whose value is not UTF-8.
     pub fn unreadable(&self) -> Faults {
         let ours = |name: &&String| {
-            let exact = ["CACHE_BACKEND_URL", "CACHE_TTL", super::REGISTRY_FILE];
-            name.starts_with("GITHUB_") || exact.contains(&name.as_str())
+            let exact = [super::REGISTRY_FILE, "LOW_PRIORITY_RESERVE_PERCENT"];
+            let prefixes = ["GITHUB_", "CACHE_"];
+            prefixes.iter().any(|prefix| name.starts_with(prefix)) || exact.contains(&name.as_str())
         };
         let mut faults = Faults::default();
         for name in self.not_text.iter().filter(ours) {

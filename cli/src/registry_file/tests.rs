@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::env::CredentialKind;
 
 const TOKEN: &str = "H+hYxlecgRq7yfmhq2COlJk7tpSwDmdsp8thdPsnbnQ=";
 const EXAMPLE: &str = "---
@@ -145,6 +146,8 @@ fn a_client_may_be_in_any_pool_only_while_no_credential_is_known() {
         name: "A".to_owned(),
         variable: "GITHUB_PAT_A".to_owned(),
         pool: pool.map(str::to_owned),
+        user: None,
+        kind: CredentialKind::Pat,
     };
     let with = |pool| {
         parse(

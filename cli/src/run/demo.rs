@@ -10,7 +10,7 @@ use github_simulator::{Handle, Options, Simulator};
 use serde_json::json;
 
 use super::say;
-use crate::env::{Credential, HostPort, Settings, Upstream, Variables};
+use crate::env::{Credential, CredentialKind, HostPort, Settings, Upstream, Variables};
 use crate::envoy_config::Placement;
 use crate::registry_file::RegistryFile;
 use crate::token;
@@ -50,6 +50,8 @@ impl Demo {
                 name: name.to_owned(),
                 variable,
                 pool: None,
+                user: None,
+                kind: CredentialKind::Pat,
             });
         }
         let simulator = Simulator::start(options).await;

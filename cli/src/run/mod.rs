@@ -31,7 +31,7 @@ use self::folder::RunFolder;
 use self::reload::Reload;
 use self::webdis::Webdis;
 use crate::args::{EnvoyArguments, RunArguments};
-use crate::env::{self, Backend, HostPort, Settings, Variables};
+use crate::env::{self, keys, Backend, HostPort, Settings, Variables};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
 use crate::registry_file::{self, RegistryFile};
@@ -46,9 +46,11 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// It cannot be started (each fault is named), or Envoy ended by itself.
-pub fn run(arguments: &RunArguments, variables: Variables) -> anyhow::Result<()> {
+pub fn run(arguments: &RunArguments, mut variables: Variables) -> anyhow::Result<()> {
     let settings = Settings::read(&variables)?;
-    for notice in &settings.notices {
+    keys::load(&settings, &mut variables)?;
+    let malformed = keys::malformed(&settings, &variables);
+    for notice in settings.notices.iter().chain(&malformed) {
         say::warning(notice);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -168,8 +170,8 @@ fn start_envoy(
     }
     // Envoy sees the credentials that it needs, and no other secret of this process.
     for credential in &settings.credentials {
-        let token = variables.get(&credential.variable).unwrap_or_default();
-        command.env(&credential.variable, token);
+        let secret = variables.get(&credential.variable).unwrap_or_default();
+        command.env(&credential.variable, secret);
     }
     Child::start(command).context("Envoy cannot be started")
 }
