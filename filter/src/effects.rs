@@ -2,17 +2,21 @@
 
 use crate::host;
 use crate::stream::Stream;
-use crate::vm::{Callout, Pending, Vm};
-use github_proxy_core::cache::cluster::{self, Call};
+use crate::vm::{Callout, Pending, Purpose, Vm};
+use github_proxy_core::cache::cluster::{self, Call, Operation};
 use github_proxy_core::cache::key::Key;
 use github_proxy_core::flight::{Waiter, Wake};
+use github_proxy_core::header::Headers;
 use github_proxy_core::metric::Metric;
-use github_proxy_core::request::{Deposit, Effect};
+use github_proxy_core::request::{Deposit, Effect, Event};
 use proxy_wasm::types::MapType;
 use std::time::Duration;
 
 /// Asks a worker's root to make one of its pending writes; shorter than any wake-up.
 pub const MAKE_DEPOSIT: &[u8] = b"d";
+
+/// How long GitHub may take over a request that is sent again; it is buffered, not streamed.
+const RESEND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a wake-up says: to which context, of which flight, what.
 pub type WakeUp = (u32, [u8; 32], Wake);
@@ -30,9 +34,9 @@ pub enum Outcome {
 }
 
 impl Stream {
-    /// Carries out effects in order; calls that could not be made are returned, since their
-    /// requests wait for an answer.
-    pub fn carry_out(&self, effects: Vec<Effect>) -> (Outcome, Vec<Call>) {
+    /// Carries out effects in order. Calls that could not be made are returned as events that
+    /// say so, since the request waits for an answer.
+    pub fn carry_out(&self, effects: Vec<Effect>) -> (Outcome, Vec<Event>) {
         let mut outcome = Outcome::Held;
         let mut failed = Vec::new();
         for effect in effects {
@@ -40,7 +44,16 @@ impl Stream {
                 Effect::Identify(client) => host::identify(&client),
                 Effect::Ask(call) => {
                     if !self.ask(&call) {
-                        failed.push(call);
+                        failed.push(Event::Cluster {
+                            operation: call.operation,
+                            status: 0,
+                            body: Vec::new(),
+                        });
+                    }
+                }
+                Effect::Resend { headers, body } => {
+                    if !self.resend(&headers, &body) {
+                        failed.push(Event::Resent(None));
                     }
                 }
                 Effect::Deposit(deposit) => self.deposit(deposit),
@@ -71,13 +84,33 @@ impl Stream {
             return false;
         };
         let timeout = Duration::from_millis(cache.timeout_milliseconds);
-        let callout = Callout {
-            owner: self.id,
-            operation: call.operation,
-            sent_at: host::now(),
-            deposit: None,
-        };
-        dispatch(&self.vm, cluster, call, None, timeout, callout)
+        let purpose = Purpose::Ask(call.operation);
+        dispatch(
+            &self.vm,
+            cluster,
+            &fields(call),
+            None,
+            timeout,
+            self.id,
+            purpose,
+        )
+    }
+
+    /// Sends the request to GitHub past the filter chain.
+    fn resend(&self, headers: &Headers, body: &[u8]) -> bool {
+        let cluster = &self.proxy.config.upstream.cluster;
+        let body = (!body.is_empty()).then_some(body);
+        let headers = host::texts(headers);
+        let fields: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_ref())).collect();
+        dispatch(
+            &self.vm,
+            cluster,
+            &fields,
+            body,
+            RESEND_TIMEOUT,
+            self.id,
+            Purpose::Resend,
+        )
     }
 
     /// Leaves a write to the root: a callout of this request would be cancelled with it.
@@ -86,12 +119,12 @@ impl Stream {
         let Some(cluster) = &cache.cluster else {
             return;
         };
-        self.vm.deposits.borrow_mut().push_back(Pending {
+        self.vm.deposits.borrow_mut().push_back(Box::new(Pending {
             deposit,
             cluster: cluster.clone(),
             timeout: Duration::from_millis(cache.timeout_milliseconds),
             ttl: cache.ttl_seconds,
-        });
+        }));
         host::enqueue(self.vm.queue.get(), MAKE_DEPOSIT);
     }
 }
@@ -105,7 +138,7 @@ pub fn tell(waiter: Waiter, key: Key, wake: Wake) {
 }
 
 /// Makes the next call of a deposit: the write, then the release of the claim.
-pub fn advance(vm: &Vm, root: u32, mut pending: Pending) {
+pub fn advance(vm: &Vm, root: u32, mut pending: Box<Pending>) {
     let key = pending.deposit.key;
     let entry = pending.deposit.entry.take();
     let (call, body) = match &entry {
@@ -117,46 +150,57 @@ pub fn advance(vm: &Vm, root: u32, mut pending: Pending) {
         None => return,
     };
     let (cluster, timeout) = (pending.cluster.clone(), pending.timeout);
-    let callout = Callout {
-        owner: root,
-        operation: call.operation,
-        sent_at: host::now(),
-        deposit: Some(pending),
-    };
-    if !dispatch(vm, &cluster, &call, body, timeout, callout) {
+    let purpose = Purpose::Deposit(call.operation, pending);
+    if !dispatch(vm, &cluster, &fields(&call), body, timeout, root, purpose) {
         let metric = Metric::cache_error(call.operation.as_str());
         vm.metrics.borrow_mut().record(metric);
     }
 }
 
 /// Takes the answer to a call of a deposit.
-pub fn deposited(vm: &Vm, root: u32, callout: Callout, status: u16, body: &[u8]) {
-    let worked = cluster::written(callout.operation, status, body).is_ok();
+pub fn deposited(
+    vm: &Vm,
+    root: u32,
+    operation: Operation,
+    pending: Box<Pending>,
+    status: u16,
+    body: &[u8],
+) {
+    let worked = cluster::written(operation, status, body).is_ok();
     vm.worker.borrow_mut().breaker.record(worked, host::now());
     if !worked {
-        let metric = Metric::cache_error(callout.operation.as_str());
+        let metric = Metric::cache_error(operation.as_str());
         vm.metrics.borrow_mut().record(metric);
     }
-    if let Some(pending) = callout.deposit {
-        advance(vm, root, pending);
-    }
+    advance(vm, root, pending);
 }
 
-fn dispatch(
-    vm: &Vm,
-    cluster: &str,
-    call: &Call,
-    body: Option<&[u8]>,
-    timeout: Duration,
-    callout: Callout,
-) -> bool {
-    let headers = vec![
+fn fields(call: &Call) -> [(&str, &str); 3] {
+    [
         (":method", call.method),
         (":path", call.path.as_str()),
         (":authority", call.authority.as_str()),
-    ];
-    match host::call(cluster, headers, body, timeout) {
+    ]
+}
+
+/// Makes a callout on behalf of `owner`, which must be in effect.
+pub fn dispatch(
+    vm: &Vm,
+    cluster: &str,
+    headers: &[(&str, &str)],
+    body: Option<&[u8]>,
+    timeout: Duration,
+    owner: u32,
+    purpose: Purpose,
+) -> bool {
+    match host::call(cluster, headers.to_vec(), body, timeout) {
         Some(token) => {
+            let sent_at = host::now();
+            let callout = Callout {
+                owner,
+                purpose,
+                sent_at,
+            };
             vm.calls.borrow_mut().insert(token, callout);
             true
         }

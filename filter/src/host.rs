@@ -2,12 +2,13 @@
 //! they do not expect, and a panic here takes down the worker's VM. A call that fails reads as
 //! "nothing there"; none of them is worth a request.
 
+use crate::protobuf;
 use github_proxy_core::header::Headers;
 use github_proxy_core::metric::{Kind, Metric};
 use github_proxy_core::shared::SharedData;
 use github_proxy_core::upstream::Edit;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType, MetricType};
+use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
@@ -65,13 +66,17 @@ pub fn identify(client: &str) {
     let _ = hostcalls::set_property(vec!["client"], Some(client.as_bytes()));
 }
 
-/// Answers the client; takes effect once the present callback returns.
-pub fn reply(status: u16, headers: &Headers, body: &[u8]) {
-    // The SDK takes text; what is not UTF-8 in a value is not ASCII either.
-    let fields: Vec<(&str, Cow<'_, str>)> = headers
+/// Fields as text, which the SDK wants: what is not UTF-8 in a value is not ASCII either.
+pub fn texts(headers: &Headers) -> Vec<(&str, Cow<'_, str>)> {
+    headers
         .iter()
         .map(|(name, value)| (name, String::from_utf8_lossy(value)))
-        .collect();
+        .collect()
+}
+
+/// Answers the client; takes effect once the present callback returns.
+pub fn reply(status: u16, headers: &Headers, body: &[u8]) {
+    let fields = texts(headers);
     let fields = fields.iter().map(|(name, value)| (*name, value.as_ref()));
     let body = (!body.is_empty()).then_some(body);
     let _ = hostcalls::send_http_response(u32::from(status), fields.collect(), body);
@@ -124,6 +129,29 @@ pub fn configuration() -> Vec<u8> {
         .ok()
         .flatten()
         .unwrap_or_default()
+}
+
+/// An RS256 signature by Envoy, which has the fast implementation (0.8 ms instead of 13).
+///
+/// # Errors
+/// Whether Envoy has no such function (before 1.37), or the key cannot sign.
+pub fn sign(key: &str, text: &str) -> Result<Vec<u8>, CannotSign> {
+    let arguments = protobuf::sign_arguments("sha256", text, key);
+    match hostcalls::call_foreign_function("sign", Some(&arguments)) {
+        Ok(Some(result)) => protobuf::signature(&result).ok_or(CannotSign::BadKey),
+        Ok(None) => Err(CannotSign::BadKey),
+        Err(Status::NotFound) => Err(CannotSign::NoFunction),
+        Err(_) => Err(CannotSign::BadKey),
+    }
+}
+
+/// Why there is no signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CannotSign {
+    /// This Envoy has no `sign` function.
+    NoFunction,
+    /// The key is no private RSA key in PEM.
+    BadKey,
 }
 
 /// The shared data of this Envoy.

@@ -2,12 +2,15 @@
 //! `github_proxy_core` and carries out what they ask for; it decides nothing itself.
 //!
 //! `root` takes configuration, timers and queues, `stream` one request, `effects` does what a
-//! step asked for, `host` holds every hostcall, `vm` what the requests of one worker share.
+//! step asked for, `host` holds every hostcall, `vm` what the requests of one worker share, `upkeep` does the
+//! pool's chores.
 
 mod effects;
 mod host;
+mod protobuf;
 mod root;
 mod stream;
+mod upkeep;
 mod vm;
 
 use proxy_wasm::types::LogLevel;

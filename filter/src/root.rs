@@ -4,11 +4,13 @@
 use crate::effects::{advance, deposited, tell, WakeUp, MAKE_DEPOSIT};
 use crate::host::{self, Shared};
 use crate::stream::{Http, Stream};
-use crate::vm::{self, Vm};
+use crate::upkeep;
+use crate::vm::{self, Callout, Purpose, Vm};
 use github_proxy_core::cache::key::Key;
 use github_proxy_core::config::Config;
 use github_proxy_core::flight::{self, Waiter};
 use github_proxy_core::metric::Metric;
+use github_proxy_core::pool::upkeep::Exchange;
 use github_proxy_core::request::{Event, Proxy};
 use github_proxy_core::shared::update;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -78,6 +80,28 @@ impl Root {
         }
     }
 
+    /// Takes the answer to a callout of the root's own.
+    fn finish(&self, callout: Callout, status: u16, body: &[u8]) {
+        let Some(proxy) = &self.proxy else {
+            return;
+        };
+        let effects = match callout.purpose {
+            Purpose::Deposit(operation, pending) => {
+                let duration = host::now().saturating_sub(callout.sent_at);
+                let metric = Metric::cache_duration(operation.as_str(), duration);
+                self.vm.metrics.borrow_mut().record(metric);
+                deposited(&self.vm, self.id, operation, pending, status, body);
+                return;
+            }
+            Purpose::Exchange(member) => {
+                upkeep::exchanged(proxy, member, Exchange::Answered { status, body })
+            }
+            Purpose::Poll(member) => upkeep::polled(proxy, member, status, body),
+            Purpose::Ask(_) | Purpose::Resend => return,
+        };
+        upkeep::carry_out(&self.vm, effects);
+    }
+
     fn on_behalf_of(&self, stream: &Stream, event: Event) {
         if host::act_for(stream.id) {
             stream.take_later(event);
@@ -104,12 +128,9 @@ impl Context for Root {
         let Some(callout) = self.vm.calls.borrow_mut().remove(&token) else {
             return;
         };
-        let duration = host::now().saturating_sub(callout.sent_at);
-        let metric = Metric::cache_duration(callout.operation.as_str(), duration);
-        self.vm.metrics.borrow_mut().record(metric);
         let status = host::callout_status(headers);
         let body = host::body(BufferType::HttpCallResponseBody, body_size);
-        deposited(&self.vm, self.id, callout, status, &body);
+        self.finish(callout, status, &body);
     }
 }
 
@@ -118,6 +139,14 @@ impl RootContext for Root {
         let configuration = host::configuration();
         let secrets = |name: &str| std::env::var(name).ok();
         match Config::from_json(&configuration, secrets) {
+            Ok(config) if !upkeep::can_sign(&config) => {
+                log::error!(
+                    "github-proxy: configuration refused: credentials: a GitHub App needs Envoy's \
+                     \"sign\" function: use Envoy 1.37 or later, or personal access tokens only"
+                );
+                self.count_reload(&configuration, "refused");
+                false
+            }
             Ok(config) => {
                 self.proxy = Some(Rc::new(Proxy::new(config)));
                 self.vm.adopt();
@@ -141,6 +170,9 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        if let Some(proxy) = &self.proxy {
+            upkeep::run(&self.vm, self.id, proxy);
+        }
         for context in self.vm.ticking() {
             if let Some(stream) = self.vm.stream(context) {
                 self.on_behalf_of(&stream, Event::Tick);

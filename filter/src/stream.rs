@@ -2,13 +2,13 @@
 
 use crate::effects::Outcome;
 use crate::host::{self, Shared};
-use crate::vm::Vm;
+use crate::vm::{Purpose, Vm};
 use github_proxy_core::flight::Waiter;
 use github_proxy_core::metric::Metric;
 use github_proxy_core::request::{step, Event, Phase, Proxy, World};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
 /// The state of one request, reachable from its own callbacks and from its worker's root.
@@ -60,11 +60,7 @@ impl Stream {
             if then != Outcome::Held {
                 outcome = then;
             }
-            events.extend(failed.into_iter().map(|call| Event::Cluster {
-                operation: call.operation,
-                status: 0,
-                body: Vec::new(),
-            }));
+            events.extend(failed);
         }
         outcome
     }
@@ -76,27 +72,54 @@ impl Stream {
         }
     }
 
-    /// Takes the answer of the cache cluster to one of this request's calls.
+    /// Takes the answer to one of this request's callouts.
     pub fn answered(&self, token: u32, headers: usize, body_size: usize) {
         let Some(callout) = self.vm.calls.borrow_mut().remove(&token) else {
             return;
         };
-        let duration = host::now().saturating_sub(callout.sent_at);
-        let metric = Metric::cache_duration(callout.operation.as_str(), duration);
-        self.vm.metrics.borrow_mut().record(metric);
-        self.take_later(Event::Cluster {
-            operation: callout.operation,
-            status: host::callout_status(headers),
-            body: host::body(BufferType::HttpCallResponseBody, body_size),
-        });
+        match callout.purpose {
+            Purpose::Ask(operation) => {
+                let duration = host::now().saturating_sub(callout.sent_at);
+                let metric = Metric::cache_duration(operation.as_str(), duration);
+                self.vm.metrics.borrow_mut().record(metric);
+                self.take_later(Event::Cluster {
+                    operation,
+                    status: host::callout_status(headers),
+                    body: host::body(BufferType::HttpCallResponseBody, body_size),
+                });
+            }
+            Purpose::Resend => {
+                // No headers at all: nothing came, or more than Envoy buffers.
+                let answer = (headers > 0).then(|| {
+                    let headers = host::headers(MapType::HttpCallResponseHeaders);
+                    let body = host::body(BufferType::HttpCallResponseBody, body_size);
+                    (headers, body)
+                });
+                self.take_later(Event::Resent(answer));
+            }
+            Purpose::Deposit(..) | Purpose::Exchange(_) | Purpose::Poll(_) => {}
+        }
     }
 
-    fn is_collecting(&self) -> bool {
-        matches!(*self.phase.borrow(), Phase::Collecting(_))
+    /// Takes an event of the upstream's response, in one of its callbacks.
+    fn take_response(&self, event: Event) -> Action {
+        match self.take(event) {
+            Outcome::Replied => Action::Pause,
+            Outcome::Released | Outcome::Held => self.pause_or_continue(),
+        }
     }
 
-    fn is_closed(&self) -> bool {
-        matches!(*self.phase.borrow(), Phase::Closed(_))
+    /// A response goes on unless it is held back: one that nobody expected is Envoy's own.
+    fn pause_or_continue(&self) -> Action {
+        if self.phase().holds_response() {
+            Action::Pause
+        } else {
+            Action::Continue
+        }
+    }
+
+    fn phase(&self) -> Ref<'_, Phase> {
+        self.phase.borrow()
     }
 }
 
@@ -110,47 +133,55 @@ impl Context for Http {
 }
 
 impl HttpContext for Http {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
         let me = Waiter {
             queue: self.0.vm.queue.get(),
             context: self.0.id,
         };
         let headers = host::headers(MapType::HttpRequestHeaders);
-        action(self.0.take(Event::Request { headers, me }))
+        action(self.0.take(Event::Request { headers, me, end }))
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        if self.0.phase().wants_request_body() {
+            let chunk = host::body(BufferType::HttpRequestBody, size);
+            self.0.take(Event::RequestBody { chunk, end });
+        }
+        Action::Continue
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
         // A reply of the filter's own comes back through here.
-        if self.0.is_closed() {
+        if matches!(*self.0.phase(), Phase::Closed(_)) {
             return Action::Continue;
         }
-        let event = Event::Response {
+        self.0.take_response(Event::Response {
             headers: host::headers(MapType::HttpResponseHeaders),
             local: host::is_local_response(),
             end,
-        };
-        match self.0.take(event) {
-            Outcome::Held => Action::Continue,
-            outcome => action(outcome),
-        }
+        })
     }
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        if self.0.is_collecting() {
+        if self.0.phase().wants_response_body() {
             let chunk = host::body(BufferType::HttpResponseBody, size);
-            self.0.take(Event::Body { chunk, end });
+            return self.0.take_response(Event::Body { chunk, end });
         }
-        Action::Continue
+        self.0.pause_or_continue()
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        if self.0.is_collecting() {
-            self.0.take(Event::Body {
-                chunk: Vec::new(),
-                end: true,
-            });
+        if !self.0.phase().wants_response_body() {
+            return self.0.pause_or_continue();
         }
-        Action::Continue
+        // What is held back is all still with Envoy; what streamed past is kept already.
+        let held_back = self.0.phase().holds_response();
+        let chunk = if held_back {
+            host::body(BufferType::HttpResponseBody, usize::MAX)
+        } else {
+            Vec::new()
+        };
+        self.0.take_response(Event::Body { chunk, end: true })
     }
 
     fn on_log(&mut self) {

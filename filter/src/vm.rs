@@ -41,9 +41,11 @@ pub struct Vm {
     /// Callouts in flight, by token.
     pub calls: RefCell<HashMap<u32, Callout>>,
     /// Writes to the cache cluster that wait for the root to make them.
-    pub deposits: RefCell<VecDeque<Pending>>,
+    pub deposits: RefCell<VecDeque<Box<Pending>>>,
     /// Requests that want to hear of time going by; `true` for those in a hurry.
     ticking: RefCell<HashMap<u32, bool>>,
+    /// Whether the pool's upkeep is in a hurry.
+    urgent: Cell<bool>,
     fast: Cell<bool>,
 }
 
@@ -51,12 +53,24 @@ pub struct Vm {
 pub struct Callout {
     /// For which context.
     pub owner: u32,
-    /// What it does.
-    pub operation: Operation,
+    /// What for.
+    pub purpose: Purpose,
     /// When it went out, Unix milliseconds.
     pub sent_at: u64,
-    /// What to do next, for those that outlive their request.
-    pub deposit: Option<Pending>,
+}
+
+/// What a callout is for.
+pub enum Purpose {
+    /// A request asks the cache cluster.
+    Ask(Operation),
+    /// A request goes out again, on another credential.
+    Resend,
+    /// A write to the cache cluster, which outlives its request, and what is left to do after.
+    Deposit(Operation, Box<Pending>),
+    /// An App's token, by the index of the credential.
+    Exchange(usize),
+    /// A credential's rates, by its index.
+    Poll(usize),
 }
 
 /// A deposit, with where it goes.
@@ -87,8 +101,16 @@ impl Vm {
         if let Some(queue) = host::register_queue(name) {
             self.queue.set(queue);
         }
-        self.fast.set(false);
-        host::tick_every(SLOW_TICK);
+        // The first tick comes soon: tokens may have to be exchanged.
+        self.urgent.set(true);
+        self.fast.set(true);
+        host::tick_every(FAST_TICK);
+    }
+
+    /// Whether the pool's upkeep wants the next tick soon.
+    pub fn set_urgent(&self, urgent: bool) {
+        self.urgent.set(urgent);
+        self.pace();
     }
 
     /// Asks for (or no longer for) ticks on behalf of a request.
@@ -98,10 +120,14 @@ impl Vm {
             Some(hurry) => ticking.insert(context, hurry),
             None => ticking.remove(&context),
         };
-        if before == wish {
-            return;
+        drop(ticking);
+        if before != wish {
+            self.pace();
         }
-        let fast = ticking.values().any(|hurry| *hurry);
+    }
+
+    fn pace(&self) {
+        let fast = self.urgent.get() || self.ticking.borrow().values().any(|hurry| *hurry);
         if self.fast.replace(fast) != fast {
             host::tick_every(if fast { FAST_TICK } else { SLOW_TICK });
         }

@@ -4,6 +4,7 @@
 //! the proxy is decided here too: hop-by-hop fields (RFC 9110 §7.6.1) and what only concerns
 //! Envoy never do. Its `Debug` prints names alone, since values hold tokens.
 
+use crate::upstream::Edit;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -84,6 +85,16 @@ impl Headers {
     /// Keeps the fields whose name passes.
     pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
         self.0.retain(|(name, _)| keep(name));
+    }
+
+    /// Carries out changes.
+    pub fn apply(&mut self, edits: Vec<Edit>) {
+        for (name, value) in edits {
+            match value {
+                Some(value) => self.set(&name, value),
+                None => self.remove(&name),
+            }
+        }
     }
 
     /// The fields in order.

@@ -119,7 +119,7 @@ impl Metric {
     }
 
     /// `github_proxy_rate_limit_*`: what GitHub said about a credential's resource.
-    pub fn rate(credential: &str, rate: &crate::pool::Rate) -> [Self; 4] {
+    pub fn rate(credential: &str, rate: &crate::pool::rate::Rate) -> [Self; 4] {
         let labels = [
             ("credential", credential),
             ("resource", rate.resource.as_str()),
@@ -179,6 +179,17 @@ impl Metric {
     /// when a computed validator got its 304, `refuted` when GitHub sent the same body again.
     pub fn prediction(result: &str) -> Self {
         Self::count("etag_prediction", &[("result", result)])
+    }
+
+    /// `github_proxy_failovers`: a request went on to another credential.
+    pub fn failover(reason: &str) -> Self {
+        Self::count("failovers", &[("reason", reason)])
+    }
+
+    /// `github_proxy_token_exchanges`: `ok` or `failed`.
+    pub fn token_exchange(credential: &str, result: &str) -> Self {
+        let labels = [("credential", credential), ("result", result)];
+        Self::count("token_exchanges", &labels)
     }
 
     /// `github_proxy_config_reloads`: `applied` or `refused`.

@@ -36,6 +36,15 @@ pub enum Refusal {
         /// Requests per window of the whole pool.
         limit: u64,
     },
+    /// All credentials of the pool that could serve it are paused by secondary limits.
+    PoolPaused {
+        /// The end of the first pause, Unix seconds.
+        reset: u64,
+        /// Seconds from now, at least 1.
+        retry_after: u64,
+    },
+    /// GitHub accepts no credential of the pool.
+    NoCredential,
     /// GitHub could not be reached, or went away before it answered.
     Unreachable,
 }
@@ -49,7 +58,9 @@ impl Refusal {
             Self::ExpiredToken => Some("expired_token"),
             Self::Scope { .. } => Some("scope"),
             Self::Path => Some("path"),
-            Self::PoolExhausted { .. } => Some("pool_exhausted"),
+            Self::PoolExhausted { .. } | Self::PoolPaused { .. } | Self::NoCredential => {
+                Some("pool_exhausted")
+            }
             Self::Unreachable => None,
         }
     }
@@ -59,8 +70,10 @@ impl Refusal {
         match self {
             Self::NoToken | Self::BadToken | Self::ExpiredToken => 401,
             Self::Scope { .. } | Self::PoolExhausted { .. } => 403,
+            Self::PoolPaused { .. } => 429,
             Self::Path => 400,
             Self::Unreachable => 502,
+            Self::NoCredential => 503,
         }
     }
 
@@ -72,6 +85,10 @@ impl Refusal {
             }
             Self::Path => "Problems parsing the request path".to_owned(),
             Self::PoolExhausted { .. } => "API rate limit exceeded for all credentials".to_owned(),
+            Self::PoolPaused { .. } => {
+                "You have exceeded a secondary rate limit on all credentials".to_owned()
+            }
+            Self::NoCredential => "No GitHub credential is available".to_owned(),
             Self::Unreachable => "GitHub cannot be reached".to_owned(),
         }
     }
@@ -97,6 +114,12 @@ impl Refusal {
                 headers.set("x-ratelimit-reset", reset.to_string());
                 headers.set("x-ratelimit-resource", resource.as_str());
             }
+            Self::PoolPaused { reset, retry_after } => {
+                headers.set("retry-after", retry_after.to_string());
+                headers.set("x-ratelimit-remaining", "0");
+                headers.set("x-ratelimit-reset", reset.to_string());
+            }
+            Self::NoCredential => headers.set("retry-after", "60"),
             Self::Scope { .. } | Self::Path | Self::Unreachable => {}
         }
         headers

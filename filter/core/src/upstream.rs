@@ -17,12 +17,16 @@ const DEFAULT_USER_AGENT: &str = "github-proxy";
 const INDENTED_FOR: [&str; 4] = ["curl", "wget", "safari", "firefox"];
 
 /// Fields that say who the client is, or that only concern the way to the proxy. Envoy has no
-/// route for a request without X-Forwarded-Proto, so its route removes that one.
-const OF_THE_CLIENT: [&str; 8] = [
+/// route for a request without X-Forwarded-Proto, so its route removes that one. A method in a
+/// field would get around the scopes.
+const OF_THE_CLIENT: [&str; 11] = [
     "accept-encoding",
     "cookie",
     "forwarded",
     "via",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-port",

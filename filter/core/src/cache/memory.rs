@@ -119,12 +119,12 @@ impl Memory {
         change
     }
 
-    /// Notes that GitHub confirmed the entry under `key` just now.
-    pub fn confirm(&self, shared: &dyn SharedData, key: &Key, now: u64) {
+    /// Notes that GitHub confirmed the entry under `key` just now. `false` when it is not there.
+    pub fn confirm(&self, shared: &dyn SharedData, key: &Key, now: u64) -> bool {
         touch(shared, key, |record| {
             record.confirmed_at = record.confirmed_at.max(now);
             record.used_at = now;
-        });
+        })
     }
 
     /// Drops what outlived its time, then the least recently used, until `size` fits and a
@@ -157,15 +157,17 @@ impl Record {
     }
 }
 
-fn touch(shared: &dyn SharedData, key: &Key, change: impl Fn(&mut Record)) {
+/// Changes the record of `key`; `false` when there is none.
+fn touch(shared: &dyn SharedData, key: &Key, change: impl Fn(&mut Record)) -> bool {
     update(shared, &directory(segment_of(key)), |bytes| {
         let mut records = read(bytes);
         match records.iter_mut().find(|record| record.is_of(key)) {
             Some(record) => change(record),
-            None => return (None, ()),
+            None => return (None, false),
         }
-        (Some(write(&records)), ())
-    });
+        (Some(write(&records)), true)
+    })
+    .unwrap_or(false)
 }
 
 fn free_slot(records: &[Record]) -> u16 {

@@ -42,24 +42,29 @@ pub enum Cacheability {
     Method,
     /// A GET that must reach GitHub as it is.
     Bypass,
+    /// A question about the rate limit, which the proxy answers for the pool.
+    RateLimit,
 }
 
 /// Classifies a request by its method, normalised path and fields.
-pub fn classify(method: &str, path: &str, request: &Headers) -> Cacheability {
+pub fn classify(method: &str, path: &str, request: &Headers, has_body: bool) -> Cacheability {
     if !matches!(method, "GET" | "HEAD") {
         return Cacheability::Method;
+    }
+    if path == "/rate_limit" {
+        return Cacheability::RateLimit;
     }
     // Preconditions other than If-None-Match and If-Modified-Since, and parts of a
     // representation, are GitHub's to judge (RFC 9110 §13, §14).
     let conditional = ["range", "if-range", "if-match", "if-unmodified-since"];
-    // One-time passwords and method overrides make it another request altogether.
-    let personal = ["x-github-otp", "x-http-method-override", "upgrade"];
+    // One-time passwords are used once.
+    let personal = ["x-github-otp", "upgrade"];
     if conditional
         .into_iter()
         .chain(personal)
         .any(|name| request.has(name))
         || has_directive(request, "no-store")
-        || path == "/rate_limit"
+        || has_body
     {
         return Cacheability::Bypass;
     }
@@ -203,13 +208,13 @@ mod tests {
             ),
             ("GET", "/user", vec![("range", "bytes=0-1")], Bypass),
             ("GET", "/user", vec![("if-match", "\"a\"")], Bypass),
-            ("GET", "/rate_limit", vec![], Bypass),
+            ("GET", "/rate_limit", vec![], RateLimit),
             ("POST", "/graphql", vec![], Method),
             ("DELETE", "/user", vec![], Method),
         ];
         for (method, path, fields, expected) in cases {
             assert_eq!(
-                classify(method, path, &headers(&fields)),
+                classify(method, path, &headers(&fields), false),
                 expected,
                 "{method} {path} {fields:?}"
             );

@@ -1,5 +1,6 @@
 //! Who asks, for what, and may they: the guards of a request, top to bottom.
 
+use super::errand::Errand;
 use super::{lead, serve, Admitted, Effect, Phase, World};
 use crate::auth;
 use crate::cache::key::Key;
@@ -9,7 +10,7 @@ use crate::config::registry::{Client, Denied};
 use crate::flight::Waiter;
 use crate::header::Headers;
 use crate::path::Target;
-use crate::pool;
+use crate::pool::rate;
 use crate::reply::Refusal;
 use crate::upstream;
 
@@ -23,17 +24,23 @@ struct Refused {
 pub(super) fn arrive(
     headers: Headers,
     me: Waiter,
+    has_body: bool,
     world: &mut World<'_>,
     effects: &mut Vec<Effect>,
 ) -> Phase {
     let method = headers.text(":method").unwrap_or_default().to_owned();
-    match admit(&method, headers, me, world) {
+    match admit(&method, headers, me, has_body, world) {
         Ok((admitted, cacheability)) => {
             effects.push(Effect::Identify(admitted.client.clone()));
             match cacheability {
                 Cacheability::Cacheable => lead::board(admitted, world, effects),
-                Cacheability::Method => admitted.around(CacheStatus::Method, world, effects),
-                Cacheability::Bypass => admitted.around(CacheStatus::Bypass, world, effects),
+                Cacheability::RateLimit => serve::rate_limit(&admitted, world, effects),
+                Cacheability::Method => {
+                    Errand::around(admitted, CacheStatus::Method).depart(world, effects)
+                }
+                Cacheability::Bypass => {
+                    Errand::around(admitted, CacheStatus::Bypass).depart(world, effects)
+                }
             }
         }
         Err(Refused { client, refusal }) => {
@@ -50,6 +57,7 @@ fn admit(
     method: &str,
     headers: Headers,
     me: Waiter,
+    has_body: bool,
     world: &World<'_>,
 ) -> Result<(Admitted, Cacheability), Refused> {
     let config = &world.proxy.config;
@@ -71,16 +79,17 @@ fn admit(
         client: client.name.clone(),
         pool: client.pool.clone(),
         method: method.to_owned(),
-        resource: pool::resource_of(&target.path),
+        resource: rate::resource_of(&target.path),
         key: Key::of(&client.pool, &config.upstream.authority, &path, &headers),
         path,
         me,
         started: world.now,
+        has_body,
         leads: false,
         locked_at: None,
         headers,
     };
-    let cacheability = classify(method, &target.path, &admitted.headers);
+    let cacheability = classify(method, &target.path, &admitted.headers, has_body);
     Ok((admitted, cacheability))
 }
 

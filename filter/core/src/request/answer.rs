@@ -1,138 +1,203 @@
-//! GitHub's header section is here: what it says about the rate limit, about the stored
-//! response, and what the client gets.
+//! GitHub answered: what that says about the credential, about the stored response, and what
+//! the client gets.
 
 use super::collect::{self, Collecting};
-use super::depart::{Asked, Cached, Forwarded};
-use super::{lead, serve, Admitted, Closed, Effect, Phase, World};
+use super::errand::{Asked, Errand, Forwarded, Part};
+use super::{lead, serve, Admitted, Closed, Effect, Judging, Phase, Reply, ReplyBody, World};
+use crate::cache::entry::Entry;
 use crate::cache::policy;
 use crate::cache::status::{CacheStatus, Forwarded as Why};
 use crate::flight::{Answer, Landing};
 use crate::header::Headers;
 use crate::metric::Metric;
-use crate::pool::{self, Rate};
-use crate::reply::Refusal;
+use crate::pool::rate::Rate;
+use crate::pool::refusal::{self, Reading};
+use crate::pool::upkeep;
 use crate::upstream::Edit;
 
 /// A copy in the cluster is renewed once this part of its life is over.
 const RENEW_AFTER: u64 = 4;
 
+/// A header section of GitHub's, or one that stands for its absence.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) headers: Headers,
+    /// Envoy made it up.
+    pub(super) local: bool,
+}
+
+/// How the body of a response gets to the client.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// Envoy streams it. `held` has passed the filter already.
+    Stream { held: Vec<u8>, end: bool },
+    /// It came with a callout, whole.
+    Whole(Vec<u8>),
+}
+
+impl Response {
+    pub(super) fn new(headers: Headers, local: bool) -> Self {
+        let status = headers.text(":status").and_then(|it| it.parse().ok());
+        Self {
+            status: status.unwrap_or_default(),
+            headers,
+            local,
+        }
+    }
+}
+
 impl Forwarded {
-    /// Takes the upstream's header section.
+    /// Takes the header section of a response that Envoy streams.
     pub(super) fn answered(
         mut self: Box<Self>,
-        headers: Headers,
-        local: bool,
+        response: Response,
         end: bool,
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let status = status_of(&headers);
+        self.book(&response, world, effects);
+        let held = Vec::new();
+        if response.local {
+            return self.conclude(response, Delivery::Stream { held, end }, world, effects);
+        }
+        match refusal::read(response.status, &response.headers, self.is_graphql()) {
+            Reading::Refused(refusal) => self.refused(
+                refusal,
+                response,
+                Delivery::Stream { held, end },
+                world,
+                effects,
+            ),
+            Reading::Unclear if !end => Phase::Judging(Box::new(Judging {
+                forwarded: self,
+                response,
+            })),
+            Reading::Unclear | Reading::Fine => {
+                self.accepted(&response, world, effects);
+                self.conclude(response, Delivery::Stream { held, end }, world, effects)
+            }
+        }
+    }
+
+    pub(super) fn is_graphql(&self) -> bool {
+        let admitted = &self.errand.admitted;
+        admitted.method == "POST" && admitted.resource == "graphql"
+    }
+
+    /// Counts an answer and keeps what it says about the rate limit.
+    pub(super) fn book(
+        &mut self,
+        response: &Response,
+        world: &World<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.settle(world);
         let duration = world.now.saturating_sub(self.sent_at);
         effects.push(Effect::Record(Metric::upstream_duration(duration)));
-        if !local {
-            self.learn(status, &headers, world, effects);
-        }
-        let Some(cached) = self.cached.take() else {
-            return self.pass_around(status, headers, local, world, effects);
-        };
-        match status {
-            304 if cached.asked != Asked::Nothing => {
-                self.confirmed(cached, headers, world, effects)
-            }
-            _ if local || status >= 500 || is_rate_limited(status, &headers) => {
-                self.failed(status, cached, headers, local, world, effects)
-            }
-            _ => self.replaced(status, cached, headers, end, world, effects),
-        }
-    }
-
-    /// Counts the answer and keeps what it says about the rate limit.
-    fn learn(&self, status: u16, headers: &Headers, world: &World<'_>, effects: &mut Vec<Effect>) {
-        let Some(member) = world.proxy.pool.by_tag(self.credential) else {
+        if response.local {
             return;
-        };
-        let rate = Rate::of(headers);
-        let resource = rate
-            .as_ref()
-            .map_or(self.admitted.resource, |r| r.resource.as_str());
-        let free = status == 304 || self.admitted.path.ends_with("/rate_limit");
-        let client = &self.admitted.client;
-        let metric = Metric::upstream(client, &member.name, resource, status, free);
-        effects.push(Effect::Record(metric));
+        }
+        let admitted = &self.errand.admitted;
+        let rate = Rate::of(&response.headers);
+        let resource = rate.as_ref().map_or(admitted.resource, |r| &r.resource);
+        effects.push(Effect::Record(Metric::upstream(
+            &admitted.client,
+            &self.grant.name,
+            resource,
+            response.status,
+            response.status == 304,
+        )));
         if let Some(rate) = &rate {
-            pool::learn(world.shared, member, rate);
-            effects.extend(Metric::rate(&member.name, rate).map(Effect::Record));
-            let exhausted = u64::from(rate.left(world.now) == 0);
-            effects.push(Effect::Record(Metric::credential_state(
-                &member.name,
-                exhausted,
-            )));
+            let used_up = self.grant.rates.learn(world.shared, rate, world.now);
+            let known = self.grant.rates.get(world.shared, &rate.resource);
+            let known = known.map_or_else(|| rate.clone(), |standing| standing.rate);
+            effects.extend(Metric::rate(&self.grant.name, &known).map(Effect::Record));
+            if used_up {
+                effects.push(Effect::Warn(format!(
+                    "credential {}: no {} requests left until {} (Unix time)",
+                    self.grant.name, rate.resource, rate.reset
+                )));
+            }
+        }
+        self.show_state(world, effects);
+    }
+
+    pub(super) fn show_state(&self, world: &World<'_>, effects: &mut Vec<Effect>) {
+        let mut members = world.proxy.pool.members().iter();
+        if let Some(member) = members.find(|member| member.health == self.grant.health) {
+            effects.push(upkeep::state(member, world.shared, world.now));
         }
     }
 
-    /// The answer to a request that goes around the cache.
-    fn pass_around(
-        self,
-        status: u16,
-        headers: Headers,
-        local: bool,
+    /// GitHub accepted the credential.
+    pub(super) fn accepted(
+        &self,
+        response: &Response,
+        world: &World<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let proof = matches!(response.status, 200..=399 | 404);
+        if proof && self.grant.health.accepted(world.shared) {
+            effects.push(Effect::Warn(format!(
+                "credential {}: ready again: GitHub accepts it",
+                self.grant.name
+            )));
+            self.show_state(world, effects);
+        }
+    }
+
+    /// Gives the client what the answer leads to.
+    pub(super) fn conclude(
+        self: Box<Self>,
+        response: Response,
+        delivery: Delivery,
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        if local {
-            return unreachable(&self.admitted, effects);
+        let around = match &self.errand.part {
+            Part::Around(status) => Some(*status),
+            Part::Cached { .. } => None,
+        };
+        match (around, response.status) {
+            (Some(_), _) if response.local => serve::unreachable(&self.errand.admitted, effects),
+            (Some(status), _) => pass(
+                &self.errand.admitted,
+                &response,
+                status,
+                delivery,
+                world,
+                effects,
+            ),
+            (None, 304) if self.asked != Asked::Nothing => self.confirmed(response, world, effects),
+            (None, status) if response.local || status >= 500 => {
+                self.failed(response, delivery, world, effects)
+            }
+            (None, _) => self.replaced(response, delivery, world, effects),
         }
-        pass(
-            &self.admitted,
-            status,
-            &headers,
-            self.around,
-            world,
-            effects,
-        )
     }
 
     /// GitHub confirmed the stored response.
     fn confirmed(
         self,
-        cached: Cached,
-        headers: Headers,
+        response: Response,
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let mut admitted = self.admitted;
-        let Some(mut entry) = cached.entry else {
-            return pass(
-                &admitted,
-                304,
-                &headers,
-                CacheStatus::Bypass,
-                world,
-                effects,
-            );
+        let Errand { mut admitted, part } = self.errand;
+        let Part::Cached {
+            entry: Some(entry),
+            in_cluster,
+        } = part
+        else {
+            // Unreachable: a validator of ours goes out for an entry only.
+            return serve::unreachable(&admitted, effects);
         };
-        if cached.asked == Asked::Computed {
+        if self.asked == Asked::Computed {
             effects.push(Effect::Record(Metric::prediction("confirmed")));
         }
-        let mut head = entry.head.clone();
-        head.headers = policy::refreshed(&entry.head.headers, &headers);
-        let changed = policy::differ_materially(&entry.head.headers, &head.headers);
-        let renew_after = world.proxy.config.cache.ttl_seconds.saturating_mul(1_000) / RENEW_AFTER;
-        let fading = cached
-            .in_cluster
-            .is_none_or(|then| world.now.saturating_sub(then) > renew_after);
-        let memory = &world.proxy.memory;
-        if changed || fading {
-            entry = entry.with(head, world.now);
-            let change = memory.put(world.shared, &entry, world.now);
-            effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
-        } else {
-            memory.confirm(world.shared, &admitted.key, world.now);
-            // This answer carries the new Date even where it was not worth storing.
-            entry.head.headers = head.headers;
-            entry.confirmed_at = world.now;
-        }
-        let deposit = (changed || fading).then(|| entry.clone());
+        let (entry, written) = refresh(entry, in_cluster, &response.headers, world, effects);
+        let deposit = written.then(|| entry.clone());
         collect::release(&mut admitted, deposit, world, effects);
         let answer = Answer {
             status: 304,
@@ -144,55 +209,51 @@ impl Forwarded {
         serve::entry(&admitted, entry, CacheStatus::Revalidated, world, effects)
     }
 
-    /// GitHub could not or would not answer: the stored response stands in where it may.
+    /// GitHub could not answer: the stored response stands in where it may.
     fn failed(
         self,
-        status: u16,
-        cached: Cached,
-        headers: Headers,
-        local: bool,
+        response: Response,
+        delivery: Delivery,
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let mut admitted = self.admitted;
-        lead::land(&mut admitted, Landing::Dissolved, world, effects);
-        collect::release(&mut admitted, None, world, effects);
-        if let Some(entry) = cached
-            .entry
-            .filter(|entry| serve::may_be_stale(entry, world))
-        {
-            return serve::entry(&admitted, entry, CacheStatus::StaleIfError, world, effects);
+        let (admitted, entry) = self.errand.abandon(world, effects);
+        if let Some(entry) = entry {
+            return serve::stale(&admitted, entry, world, effects);
         }
-        if local {
-            return unreachable(&admitted, effects);
+        if response.local {
+            return serve::unreachable(&admitted, effects);
         }
         let cache = CacheStatus::Miss {
             forwarded: Why::Miss,
             stored: false,
         };
-        pass(&admitted, status, &headers, cache, world, effects)
+        pass(&admitted, &response, cache, delivery, world, effects)
     }
 
     /// GitHub sent something else than what is stored, or the first of it.
     fn replaced(
         self,
-        status: u16,
-        cached: Cached,
-        headers: Headers,
-        end: bool,
+        response: Response,
+        delivery: Delivery,
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let mut admitted = self.admitted;
-        let forwarded = match &cached.entry {
+        let Errand { mut admitted, part } = self.errand;
+        let entry = match part {
+            Part::Cached { entry, .. } => entry,
+            Part::Around(_) => None,
+        };
+        let status = response.status;
+        let forwarded = match &entry {
             Some(_) => Why::Stale(status),
             None => Why::Miss,
         };
         let get = !admitted.is_head();
-        let storable = get && policy::storable(status, &headers);
-        let fits = declared_length(&headers)
+        let storable = get && policy::storable(status, &response.headers);
+        let fits = declared_length(&response.headers)
             .is_none_or(|length| length <= world.proxy.config.cache.max_entry_bytes);
-        let kept = fits && (storable || get && policy::shareable(status, &headers));
+        let kept = fits && (storable || get && policy::shareable(status, &response.headers));
         let cache = CacheStatus::Miss {
             forwarded,
             stored: kept && storable,
@@ -207,36 +268,67 @@ impl Forwarded {
             };
             collect::release(&mut admitted, None, world, effects);
             lead::land(&mut admitted, landing, world, effects);
-            return pass(&admitted, status, &headers, cache, world, effects);
+            return pass(&admitted, &response, cache, delivery, world, effects);
         }
+        let (held, end) = match &delivery {
+            Delivery::Stream { held, end } => (held.clone(), *end),
+            Delivery::Whole(body) => (body.clone(), true),
+        };
         // Closes the books of the request itself; the copy is kept on the side.
-        pass(&admitted, status, &headers, cache, world, effects);
+        pass(&admitted, &response, cache, delivery, world, effects);
         let collecting = Box::new(Collecting::new(
-            admitted,
-            cached,
-            self.credential,
-            status,
-            headers,
-            storable,
-            cache,
+            admitted, entry, self.asked, self.grant, response, storable, cache,
         ));
-        if end {
-            collecting.chunk(&[], true, world, effects)
-        } else {
-            Phase::Collecting(collecting)
+        if held.is_empty() && !end {
+            return Phase::Collecting(collecting);
         }
+        collecting.chunk(&held, end, world, effects)
     }
 }
 
-/// Lets GitHub's response through, without what belongs to its hop or its credential.
-fn pass(
-    admitted: &Admitted,
-    status: u16,
+/// Brings an entry up to date with the fields of a 304, in memory, and says whether it should
+/// be written to the cluster.
+fn refresh(
+    entry: Entry,
+    in_cluster: Option<u64>,
     headers: &Headers,
+    world: &World<'_>,
+    effects: &mut Vec<Effect>,
+) -> (Entry, bool) {
+    let mut head = entry.head.clone();
+    head.headers = policy::refreshed(&entry.head.headers, headers);
+    let changed = policy::differ_materially(&entry.head.headers, &head.headers);
+    let cache = &world.proxy.config.cache;
+    let renew_after = cache.ttl_seconds.saturating_mul(1_000) / RENEW_AFTER;
+    let fading = cache.cluster.is_some()
+        && in_cluster.is_none_or(|then| world.now.saturating_sub(then) > renew_after);
+    let memory = &world.proxy.memory;
+    let key = crate::cache::key::Key(entry.head.key);
+    if !changed && !fading && memory.confirm(world.shared, &key, world.now) {
+        // This answer carries the new Date even where it was not worth storing.
+        let mut entry = entry;
+        entry.head = head;
+        entry.confirmed_at = world.now;
+        return (entry, false);
+    }
+    let entry = entry.with(head, world.now);
+    let change = memory.put(world.shared, &entry, world.now);
+    effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
+    (entry, changed || fading)
+}
+
+/// Lets GitHub's response through, without what belongs to its hop or its credential.
+pub(super) fn pass(
+    admitted: &Admitted,
+    response: &Response,
     cache: CacheStatus,
+    delivery: Delivery,
     world: &World<'_>,
     effects: &mut Vec<Effect>,
 ) -> Phase {
+    let Response {
+        status, headers, ..
+    } = response;
     let mut edits: Vec<Edit> = headers
         .iter()
         .filter(|(name, _)| headers.is_hop_by_hop(name) || *name == "alt-svc")
@@ -245,49 +337,32 @@ fn pass(
     if headers.has("x-ratelimit-limit") {
         let mut rate = Headers::default();
         serve::set_rate_limit(&mut rate, admitted, world);
-        edits.extend(
-            rate.iter()
-                .map(|(name, value)| (name.to_owned(), Some(value.to_vec()))),
-        );
+        let rate = rate.iter();
+        edits.extend(rate.map(|(name, value)| (name.to_owned(), Some(value.to_vec()))));
     }
     if let Some(field) = cache.field() {
         edits.push(("cache-status".to_owned(), Some(field.into_bytes())));
     }
-    let metric = Metric::request(&admitted.client, &admitted.method, status, cache.label());
+    let metric = Metric::request(&admitted.client, &admitted.method, *status, cache.label());
     effects.push(Effect::Record(metric));
-    effects.push(Effect::Pass(edits));
+    effects.push(match delivery {
+        Delivery::Stream { .. } => Effect::Pass(edits),
+        Delivery::Whole(body) => {
+            let mut headers = headers.clone();
+            headers.apply(edits);
+            headers.retain(|name| !name.starts_with(':') && name != "content-length");
+            headers.sanitise();
+            Effect::Reply(Reply {
+                status: *status,
+                headers,
+                body: ReplyBody::Bytes(body),
+            })
+        }
+    });
     Phase::Closed(Some(Closed {
         started: admitted.started,
         cache,
     }))
-}
-
-fn unreachable(admitted: &Admitted, effects: &mut Vec<Effect>) -> Phase {
-    effects.push(Effect::Warn(format!(
-        "client {}: GitHub did not answer; look at the upstream_cx_* and upstream_rq_* stats of its cluster",
-        admitted.client
-    )));
-    let refusal = Refusal::Unreachable;
-    serve::refuse(
-        &admitted.client,
-        &admitted.method,
-        admitted.started,
-        refusal,
-        effects,
-    )
-}
-
-/// A refusal for want of rate limit, primary or secondary.
-fn is_rate_limited(status: u16, headers: &Headers) -> bool {
-    let spent = headers.text("x-ratelimit-remaining").map(str::trim) == Some("0");
-    status == 429 || status == 403 && (spent || headers.has("retry-after"))
-}
-
-fn status_of(headers: &Headers) -> u16 {
-    headers
-        .text(":status")
-        .and_then(|status| status.parse().ok())
-        .unwrap_or_default()
 }
 
 fn declared_length(headers: &Headers) -> Option<usize> {

@@ -1,7 +1,8 @@
 //! A body streams to the client while a copy is kept; once complete, the copy becomes an
 //! entry and those who waited for it are told.
 
-use super::depart::{Asked, Cached};
+use super::answer::Response;
+use super::errand::Asked;
 use super::{lead, Admitted, Closed, Deposit, Effect, Phase, World};
 use crate::cache::cluster;
 use crate::cache::entry::{Entry, EntryHead, EntryWriter};
@@ -9,17 +10,18 @@ use crate::cache::policy;
 use crate::cache::status::CacheStatus;
 use crate::etag;
 use crate::flight::{Answer, Landing};
-use crate::header::Headers;
 use crate::metric::Metric;
+use crate::pool::Grant;
 
 /// A response that is being copied.
 #[derive(Debug)]
 pub struct Collecting {
     pub(super) admitted: Admitted,
-    cached: Cached,
-    credential: u64,
-    status: u16,
-    headers: Headers,
+    /// What was stored before.
+    before: Option<Entry>,
+    asked: Asked,
+    grant: Grant,
+    response: Response,
     storable: bool,
     cache: CacheStatus,
     writer: EntryWriter,
@@ -28,19 +30,19 @@ pub struct Collecting {
 impl Collecting {
     pub(super) fn new(
         admitted: Admitted,
-        cached: Cached,
-        credential: u64,
-        status: u16,
-        headers: Headers,
+        before: Option<Entry>,
+        asked: Asked,
+        grant: Grant,
+        response: Response,
         storable: bool,
         cache: CacheStatus,
     ) -> Self {
         Self {
             admitted,
-            cached,
-            credential,
-            status,
-            headers,
+            before,
+            asked,
+            grant,
+            response,
             storable,
             cache,
             writer: EntryWriter::new(),
@@ -70,7 +72,7 @@ impl Collecting {
 
     fn complete(mut self, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
         let writer = std::mem::take(&mut self.writer);
-        let predictable = self.storable && self.predictable(writer.body(), world, effects);
+        let predictable = self.storable && self.predictable(writer.body(), effects);
         let key = if self.storable {
             self.admitted.key
         } else {
@@ -78,10 +80,10 @@ impl Collecting {
         };
         let head = EntryHead {
             key: key.0,
-            status: self.status,
-            headers: policy::storable_headers(&self.headers),
-            varied: policy::varied(&self.admitted.headers, &self.headers),
-            credential: self.credential,
+            status: self.response.status,
+            headers: policy::storable_headers(&self.response.headers),
+            varied: policy::varied(&self.admitted.headers, &self.response.headers),
+            credential: self.grant.tag,
             predictable,
         };
         let mut entry = writer.finish(head, world.now);
@@ -93,8 +95,8 @@ impl Collecting {
         let change = world.proxy.memory.put(world.shared, &entry, world.now);
         effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
         let answer = Answer {
-            status: self.status,
-            warm: self.cached.entry.is_some(),
+            status: self.response.status,
+            warm: self.before.is_some(),
             followers_only: !self.storable,
         };
         let landing = landing(answer, entry.encoded().len(), world);
@@ -105,16 +107,13 @@ impl Collecting {
     }
 
     /// Whether the origin's ETag is the one that would have been computed.
-    fn predictable(&self, body: &[u8], world: &World<'_>, effects: &mut Vec<Effect>) -> bool {
-        let Some(member) = world.proxy.pool.by_tag(self.credential) else {
-            return false;
-        };
-        if !self.headers.has("etag") {
+    fn predictable(&self, body: &[u8], effects: &mut Vec<Effect>) -> bool {
+        if !self.response.headers.has("etag") {
             return false;
         }
         let accept = self.admitted.accept();
-        let tag = etag::predict(accept.as_deref(), member.authorization(), body);
-        let holds = etag::prediction_holds(&self.headers, &tag);
+        let tag = etag::predict(accept.as_deref(), self.grant.authorization(), body);
+        let holds = etag::prediction_holds(&self.response.headers, &tag);
         let result = if holds { "match" } else { "mismatch" };
         effects.push(Effect::Record(Metric::prediction(result)));
         holds
@@ -122,8 +121,8 @@ impl Collecting {
 
     /// A computed validator should have got a 304, yet GitHub sent the same body again.
     fn refuted(&self, entry: &Entry) -> bool {
-        let before = self.cached.entry.as_ref();
-        self.cached.asked == Asked::Computed && before.is_some_and(|it| it.digest == entry.digest)
+        let before = self.before.as_ref();
+        self.asked == Asked::Computed && before.is_some_and(|it| it.digest == entry.digest)
     }
 
     fn closed(self) -> Phase {

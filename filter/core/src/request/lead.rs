@@ -1,5 +1,6 @@
 //! Who asks GitHub about a key: this request, an equal one of this Envoy, or another replica.
 
+use super::errand::Errand;
 use super::{serve, Admitted, Effect, Phase, Waiting, World, Yielding};
 use crate::cache::cluster::{self, Call, Operation};
 use crate::cache::entry::{Entry, Peek};
@@ -11,37 +12,15 @@ use crate::metric::Metric;
 /// How long to leave another replica alone before looking again, milliseconds.
 const YIELD_MILLIS: u64 = 20;
 
-/// Asking the cache cluster what it holds, and for the right to ask GitHub.
+/// Asking the cache cluster for the right to ask GitHub, then for what it holds. In this order:
+/// what was read before the right was granted may be out of date by then.
 #[derive(Debug)]
 pub struct LookingUp {
     pub(super) admitted: Admitted,
     /// What memory holds.
     memory: Option<Entry>,
-    /// What the cluster holds, once it said so.
-    found: Option<Found>,
-    /// Whether this replica may ask GitHub, once the cluster said so.
-    claim: Option<Claim>,
     /// When the first look was.
     since: u64,
-}
-
-/// What the cluster holds.
-#[derive(Debug)]
-pub(super) enum Found {
-    /// The body that memory holds too.
-    Same(Peek),
-    /// An entry that memory did not have.
-    Entry(Box<Entry>),
-    /// Nothing, or it did not say.
-    Nothing,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Claim {
-    Granted,
-    Denied,
-    /// The cluster did not say: go on as if there were no other replica.
-    Unknown,
 }
 
 /// Serves a cacheable request from memory if it may, else joins or starts a flight.
@@ -93,26 +72,20 @@ fn look_up(
 ) -> Phase {
     let cluster = world.proxy.config.cache.cluster.is_some();
     if !cluster || !world.worker.breaker.admits(world.now) {
-        return admitted.depart(memory, None, world, effects);
+        return Errand::about(admitted, memory, None).depart(world, effects);
     }
-    effects.push(Effect::Ask(match &memory {
-        Some(_) => Call::peek(&admitted.key),
-        None => Call::get(&admitted.key),
-    }));
     effects.push(Effect::Ask(Call::lock(&admitted.key)));
     Phase::LookingUp(Box::new(LookingUp {
         admitted,
         memory,
-        found: None,
-        claim: None,
         since,
     }))
 }
 
 impl LookingUp {
-    /// One of the answers is here.
+    /// An answer is here.
     pub(super) fn answered(
-        mut self: Box<Self>,
+        self: Box<Self>,
         operation: Operation,
         status: u16,
         body: Vec<u8>,
@@ -120,69 +93,97 @@ impl LookingUp {
         effects: &mut Vec<Effect>,
     ) -> Phase {
         match operation {
-            Operation::Get => {
-                let entry = cluster::entry(status, body, &self.admitted.key);
-                let entry = noted(operation, entry, world, effects).flatten();
-                let entry = entry.filter(|entry| entry.selected_by(&self.admitted.headers));
-                self.found = Some(entry.map_or(Found::Nothing, |it| Found::Entry(Box::new(it))));
+            Operation::Lock => {
+                let granted = noted(operation, cluster::granted(status, &body), world, effects);
+                self.claimed(granted, world, effects)
             }
             Operation::Peek => {
                 let peek = noted(operation, cluster::peek(status, &body), world, effects);
-                let held = self.memory.as_ref().map(|entry| entry.digest);
-                match peek.flatten() {
-                    Some(peek) if Some(peek.digest) == held => {
-                        self.found = Some(Found::Same(peek));
-                    }
-                    // Another version: read the whole of it.
-                    Some(_) => effects.push(Effect::Ask(Call::get(&self.admitted.key))),
-                    None => self.found = Some(Found::Nothing),
-                }
+                self.peeked(peek.flatten(), world, effects)
             }
-            Operation::Lock => {
-                let granted = noted(operation, cluster::granted(status, &body), world, effects);
-                self.claim = Some(match granted {
-                    Some(true) => Claim::Granted,
-                    Some(false) => Claim::Denied,
-                    None => Claim::Unknown,
-                });
-                if granted == Some(true) {
-                    self.admitted.locked_at = Some(world.now);
-                }
+            Operation::Get => {
+                let entry = cluster::entry(status, body, &self.admitted.key);
+                let entry = noted(operation, entry, world, effects).flatten();
+                self.found(entry, world, effects)
             }
-            Operation::Set | Operation::Unlock => {}
+            Operation::Set | Operation::Unlock => Phase::LookingUp(self),
         }
-        self.decide(world, effects)
     }
 
-    /// Goes on once both answers are here.
-    fn decide(mut self: Box<Self>, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
-        let (Some(claim), true) = (self.claim, self.found.is_some()) else {
-            return Phase::LookingUp(self);
-        };
+    /// `granted` is `None` when the cluster failed: then it is as if there were none.
+    fn claimed(
+        mut self: Box<Self>,
+        granted: Option<bool>,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
         let waited = world.now.saturating_sub(self.since);
-        if claim == Claim::Denied && waited < cluster::LEASE_MILLIS {
-            return Phase::Yielding(Box::new(Yielding {
-                admitted: self.admitted,
-                since: self.since,
-                again_at: world.now.saturating_add(YIELD_MILLIS),
-            }));
-        }
-        let found = self.found.take();
-        let entry = match &found {
-            Some(Found::Entry(theirs)) => {
-                let newer = |ours: &Entry| ours.confirmed_at > theirs.confirmed_at;
-                match self.memory.take().filter(newer) {
-                    Some(ours) => Some(ours),
-                    None => {
-                        let change = world.proxy.memory.put(world.shared, theirs, world.now);
-                        effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
-                        Some(theirs.as_ref().clone())
-                    }
-                }
+        match granted {
+            None => {
+                return Errand::about(self.admitted, self.memory, None).depart(world, effects);
             }
-            _ => self.memory.take(),
+            Some(false) if waited < cluster::LEASE_MILLIS => {
+                return Phase::Yielding(Box::new(Yielding {
+                    admitted: self.admitted,
+                    since: self.since,
+                    again_at: world.now.saturating_add(YIELD_MILLIS),
+                }));
+            }
+            // Whoever has the right has had it for too long.
+            Some(false) => {}
+            Some(true) => self.admitted.locked_at = Some(world.now),
+        }
+        let key = &self.admitted.key;
+        effects.push(Effect::Ask(match &self.memory {
+            Some(_) => Call::peek(key),
+            None => Call::get(key),
+        }));
+        Phase::LookingUp(self)
+    }
+
+    fn peeked(
+        self: Box<Self>,
+        peek: Option<Peek>,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        let held = self.memory.as_ref().map(|entry| entry.digest);
+        match peek {
+            // Another version: read the whole of it.
+            Some(peek) if Some(peek.digest) != held => {
+                effects.push(Effect::Ask(Call::get(&self.admitted.key)));
+                Phase::LookingUp(self)
+            }
+            peek => {
+                let in_cluster = peek.map(|peek| peek.confirmed_at);
+                Errand::about(self.admitted, self.memory, in_cluster).depart(world, effects)
+            }
+        }
+    }
+
+    fn found(
+        self: Box<Self>,
+        theirs: Option<Entry>,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        let Self {
+            admitted, memory, ..
+        } = *self;
+        let theirs = theirs.filter(|entry| entry.selected_by(&admitted.headers));
+        let in_cluster = theirs.as_ref().map(|entry| entry.confirmed_at);
+        let ours_is_newer = memory.as_ref().is_some_and(|ours| {
+            in_cluster.is_none_or(|confirmed_at| ours.confirmed_at > confirmed_at)
+        });
+        let entry = match theirs {
+            Some(theirs) if !ours_is_newer => {
+                let change = world.proxy.memory.put(world.shared, &theirs, world.now);
+                effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
+                Some(theirs)
+            }
+            _ => memory,
         };
-        self.admitted.depart(entry, found, world, effects)
+        Errand::about(admitted, entry, in_cluster).depart(world, effects)
     }
 }
 
@@ -222,7 +223,7 @@ impl Waiting {
             Wake::Answered(answer) => follow(admitted, answer, world, effects),
             Wake::Alone => {
                 let entry = remembered(&admitted, world);
-                admitted.depart(entry, None, world, effects)
+                Errand::about(admitted, entry, None).depart(world, effects)
             }
             Wake::Lead => {
                 admitted.leads = true;
@@ -241,7 +242,7 @@ impl Waiting {
         let mut admitted = self.admitted;
         leave(&mut admitted, world, effects);
         let entry = remembered(&admitted, world);
-        admitted.depart(entry, None, world, effects)
+        Errand::about(admitted, entry, None).depart(world, effects)
     }
 }
 
@@ -279,7 +280,7 @@ fn follow(
                 effects,
             )
         }
-        None => admitted.depart(None, None, world, effects),
+        None => Errand::about(admitted, None, None).depart(world, effects),
     }
 }
 

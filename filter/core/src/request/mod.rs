@@ -4,7 +4,10 @@
 //! Arrived ─┬─► Waiting ──► (lead, answered, alone)      an equal request is in flight
 //!          ├─► LookingUp ─┬─► Forwarded                 asking the cache cluster
 //!          │              └─► Yielding ─► LookingUp     another replica is asking GitHub
-//!          └─► Forwarded ─┬─► Collecting ─► Closed      a body streams past and is kept
+//!          ├─► AwaitingToken ─► Forwarded               the first token of an App is on its way
+//!          └─► Forwarded ─┬─► Judging ─► …              the body tells what the status means
+//!                         ├─► Resending ─► …            again, on another credential
+//!                         ├─► Collecting ─► Closed      a body streams past and is kept
 //!                         └─► Closed                    answered, or passed through
 //! ```
 //!
@@ -15,6 +18,8 @@ mod admit;
 mod answer;
 mod collect;
 mod depart;
+mod errand;
+mod failover;
 mod lead;
 mod serve;
 
@@ -34,7 +39,7 @@ use crate::shared::SharedData;
 use crate::upstream::Edit;
 
 pub use self::collect::Collecting;
-pub use self::depart::Forwarded;
+pub use self::errand::{Errand, Forwarded};
 pub use self::lead::LookingUp;
 
 /// A configuration, made ready once for all its requests.
@@ -89,6 +94,15 @@ pub enum Event {
         headers: Headers,
         /// The request's identity for those who wait for it.
         me: Waiter,
+        /// No body follows.
+        end: bool,
+    },
+    /// A part of the request's body, on its way to GitHub.
+    RequestBody {
+        /// The bytes.
+        chunk: Vec<u8>,
+        /// The last one.
+        end: bool,
     },
     /// The cache cluster answered. A call that could not be made or timed out has status 0.
     Cluster {
@@ -112,7 +126,9 @@ pub enum Event {
         /// No body follows.
         end: bool,
     },
-    /// A part of the upstream's body.
+    /// The answer to `Effect::Resend`; `None` when there was none.
+    Resent(Option<(Headers, Vec<u8>)>),
+    /// A part of the upstream's body. While the response is held back, all of it so far.
     Body {
         /// The bytes.
         chunk: Vec<u8>,
@@ -134,6 +150,13 @@ pub enum Effect {
     Deposit(Deposit),
     /// Sends the request to GitHub with these changes.
     Forward(Vec<Edit>),
+    /// Sends the request, whole, past the filter chain; the answer is `Event::Resent`.
+    Resend {
+        /// With pseudo fields.
+        headers: Headers,
+        /// The request's body.
+        body: Vec<u8>,
+    },
     /// Answers the client.
     Reply(Reply),
     /// Lets the upstream's response through with these changes.
@@ -182,6 +205,8 @@ pub enum ReplyBody {
     Empty,
     /// Written for the occasion.
     Text(String),
+    /// GitHub's, from a callout.
+    Bytes(Vec<u8>),
     /// In a stored response.
     Entry(Box<Entry>),
 }
@@ -192,6 +217,7 @@ impl ReplyBody {
         match self {
             Self::Empty => &[],
             Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
             Self::Entry(entry) => entry.body(),
         }
     }
@@ -209,8 +235,14 @@ pub enum Phase {
     Yielding(Box<Yielding>),
     /// An equal request of this Envoy is asking.
     Waiting(Box<Waiting>),
+    /// No credential is ready yet, but one will be.
+    AwaitingToken(Box<AwaitingToken>),
     /// On its way to GitHub.
     Forwarded(Box<Forwarded>),
+    /// Held back until its body tells whether GitHub refused the credential.
+    Judging(Box<Judging>),
+    /// On its way again, on another credential.
+    Resending(Box<Forwarded>),
     /// GitHub's body streams to the client and is kept.
     Collecting(Box<Collecting>),
     /// Answered, or given to Envoy for good; only its end is still to come.
@@ -221,10 +253,25 @@ impl Phase {
     /// Whether it has to hear of time going by, and if so, whether it is in a hurry.
     pub fn wants_ticks(&self) -> Option<bool> {
         match self {
-            Self::Yielding(_) => Some(true),
+            Self::Yielding(_) | Self::AwaitingToken(_) => Some(true),
             Self::Waiting(_) => Some(false),
             _ => None,
         }
+    }
+
+    /// Whether the upstream's response is held back from the client.
+    pub fn holds_response(&self) -> bool {
+        matches!(self, Self::Judging(_) | Self::Resending(_))
+    }
+
+    /// Whether it wants to see the request's body.
+    pub fn wants_request_body(&self) -> bool {
+        matches!(self, Self::Forwarded(it) if it.body.is_partial())
+    }
+
+    /// Whether it wants to see the response's body.
+    pub fn wants_response_body(&self) -> bool {
+        matches!(self, Self::Judging(_) | Self::Collecting(_))
     }
 }
 
@@ -243,6 +290,20 @@ pub struct Yielding {
     since: u64,
     /// When to look again.
     again_at: u64,
+}
+
+/// Waits for the first token of an App.
+#[derive(Debug)]
+pub struct AwaitingToken {
+    errand: Errand,
+    since: u64,
+}
+
+/// A response that may be a refusal of the credential.
+#[derive(Debug)]
+pub struct Judging {
+    forwarded: Box<Forwarded>,
+    response: answer::Response,
 }
 
 /// What the last stats of a request need.
@@ -265,6 +326,7 @@ pub struct Admitted {
     key: Key,
     me: Waiter,
     started: u64,
+    has_body: bool,
     /// Whether others wait for this request's answer (or may).
     leads: bool,
     /// Since when this replica holds the cluster's claim on the key.
@@ -285,9 +347,18 @@ impl Admitted {
 pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Effect>) {
     let mut effects = Vec::new();
     let next = match (phase, event) {
-        (Phase::Arrived, Event::Request { headers, me }) => {
-            admit::arrive(headers, me, world, &mut effects)
+        (Phase::Arrived, Event::Request { headers, me, end }) => {
+            admit::arrive(headers, me, !end, world, &mut effects)
         }
+        (Phase::AwaitingToken(it), Event::Tick) => it.tick(world, &mut effects),
+        (Phase::Forwarded(mut it), Event::RequestBody { chunk, end }) => {
+            it.body = it.body.chunk(&chunk, end);
+            Phase::Forwarded(it)
+        }
+        (Phase::Judging(it), Event::Body { chunk, end }) => {
+            it.chunk(chunk, end, world, &mut effects)
+        }
+        (Phase::Resending(it), Event::Resent(answer)) => it.resent(answer, world, &mut effects),
         (
             Phase::LookingUp(it),
             Event::Cluster {
@@ -306,7 +377,12 @@ pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Ef
                 local,
                 end,
             },
-        ) => it.answered(headers, local, end, world, &mut effects),
+        ) => it.answered(
+            answer::Response::new(headers, local),
+            end,
+            world,
+            &mut effects,
+        ),
         (Phase::Collecting(it), Event::Body { chunk, end }) => {
             it.chunk(&chunk, end, world, &mut effects)
         }
@@ -323,7 +399,12 @@ fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase
         Phase::LookingUp(it) => Some(it.admitted),
         Phase::Yielding(it) => Some(it.admitted),
         Phase::Waiting(it) => Some(it.admitted),
-        Phase::Forwarded(it) => Some(it.admitted),
+        Phase::AwaitingToken(it) => Some(it.errand.admitted),
+        Phase::Forwarded(mut it) | Phase::Resending(mut it) => {
+            it.settle(world);
+            Some(it.errand.admitted)
+        }
+        Phase::Judging(it) => Some(it.forwarded.errand.admitted),
         Phase::Collecting(it) => Some(it.admitted),
         Phase::Closed(closed) => {
             if let Some(closed) = closed {

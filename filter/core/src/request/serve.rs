@@ -6,7 +6,9 @@ use crate::cache::status::CacheStatus;
 use crate::conditional::Preconditions;
 use crate::header::Headers;
 use crate::metric::Metric;
+use crate::pool::Unavailable;
 use crate::reply::Refusal;
+use serde_json::{json, Map, Value};
 
 /// A client's tag is compared with computed ones only for bodies up to this size: hashing
 /// more would cost more than sending it.
@@ -56,11 +58,13 @@ fn is_computed(tag: &[u8], admitted: &Admitted, entry: &Entry, world: &mut World
     if !entry.head.predictable || tag.len() != 64 || entry.body().len() > COMPARE_COMPUTED_UP_TO {
         return false;
     }
-    let proxy = world.proxy;
-    proxy
+    let grants = world
+        .proxy
         .pool
-        .of(&admitted.pool)
-        .any(|member| depart::predicted(admitted, entry, member, world).as_bytes() == tag)
+        .grants(world.shared, &admitted.pool, world.now);
+    grants
+        .iter()
+        .any(|grant| depart::predicted(admitted, entry, grant, world).as_bytes() == tag)
 }
 
 /// Whether `entry` may stand in for an answer that GitHub could not give.
@@ -84,6 +88,106 @@ pub(super) fn set_rate_limit(headers: &mut Headers, admitted: &Admitted, world: 
     headers.set("x-ratelimit-used", rate.used.to_string());
     headers.set("x-ratelimit-reset", rate.reset.to_string());
     headers.set("x-ratelimit-resource", admitted.resource);
+}
+
+/// Answers from an entry that GitHub could not be asked about.
+pub(super) fn stale(
+    admitted: &Admitted,
+    it: Entry,
+    world: &mut World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Phase {
+    entry(admitted, it, CacheStatus::StaleIfError, world, effects)
+}
+
+/// Answers `GET /rate_limit` for the pool, as its clients may use it.
+pub(super) fn rate_limit(
+    admitted: &Admitted,
+    world: &World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Phase {
+    let pool = &world.proxy.pool;
+    let shown = |resource: &str| {
+        let rate = pool.view(world.shared, &admitted.pool, resource, world.now);
+        json!({
+            "limit": rate.limit,
+            "used": rate.used,
+            "remaining": rate.remaining,
+            "reset": rate.reset,
+        })
+    };
+    let names = pool.resources(world.shared, &admitted.pool);
+    let resources: Map<String, Value> = names
+        .into_iter()
+        .map(|name| {
+            let rate = shown(&name);
+            (name, rate)
+        })
+        .collect();
+    let body = json!({"resources": resources, "rate": shown("core")}).to_string();
+    let mut headers = Headers::default();
+    headers.set("content-type", "application/json; charset=utf-8");
+    headers.set("cache-control", "no-cache");
+    set_rate_limit(&mut headers, admitted, world);
+    let body = ReplyBody::Text(body);
+    let (client, method, started) = (&admitted.client, &admitted.method, admitted.started);
+    reply(
+        client,
+        method,
+        started,
+        CacheStatus::None,
+        200,
+        headers,
+        body,
+        effects,
+    )
+}
+
+/// GitHub could not be reached, or went away before it answered.
+pub(super) fn unreachable(admitted: &Admitted, effects: &mut Vec<Effect>) -> Phase {
+    effects.push(Effect::Warn(format!(
+        "client {}: GitHub did not answer; look at the upstream_cx_* and upstream_rq_* stats of \
+         its cluster",
+        admitted.client
+    )));
+    let (client, method) = (&admitted.client, &admitted.method);
+    refuse(
+        client,
+        method,
+        admitted.started,
+        Refusal::Unreachable,
+        effects,
+    )
+}
+
+/// No credential of the pool can serve.
+pub(super) fn pool_unavailable(
+    admitted: &Admitted,
+    unavailable: Unavailable,
+    world: &World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Phase {
+    let seconds = world.now / 1_000;
+    let after = |until: u64| until.saturating_sub(seconds).max(1);
+    let refusal = match unavailable {
+        Unavailable::Exhausted(reset) => {
+            let pool = &world.proxy.pool;
+            let view = pool.view(world.shared, &admitted.pool, admitted.resource, world.now);
+            Refusal::PoolExhausted {
+                reset,
+                retry_after: after(reset),
+                resource: admitted.resource.to_owned(),
+                limit: view.limit,
+            }
+        }
+        Unavailable::Paused(until) => Refusal::PoolPaused {
+            reset: until,
+            retry_after: after(until),
+        },
+        Unavailable::Soon | Unavailable::Broken => Refusal::NoCredential,
+    };
+    let (client, method) = (&admitted.client, &admitted.method);
+    refuse(client, method, admitted.started, refusal, effects)
 }
 
 /// Refuses a request.

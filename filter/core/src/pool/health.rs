@@ -1,0 +1,199 @@
+//! What else decides whether a credential may be used: a pause that GitHub imposed, a refusal
+//! of the credential itself, and the installation token of an App. Shared by all workers.
+
+use super::app::Token;
+use crate::shared::{update, SharedData};
+use serde::{Deserialize, Serialize};
+
+/// The shortest pause for a secondary limit without `retry-after`, seconds (GitHub's docs:
+/// "wait at least one minute").
+const SHORTEST_PAUSE: u64 = 60;
+/// The longest, seconds.
+const LONGEST_PAUSE: u64 = 3_600;
+/// How long a task that somebody took on is left to them, milliseconds.
+const TASK_LEASE: u64 = 15_000;
+/// The longest wait between attempts, milliseconds.
+const LONGEST_BACKOFF: u64 = 300_000;
+
+/// Something that one worker does for all: a token exchange, a poll of `/rate_limit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Not due before, Unix milliseconds.
+    not_before: u64,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
+impl Task {
+    /// Takes the task on if it is due.
+    fn take(&mut self, now: u64) -> bool {
+        let due = now >= self.not_before;
+        if due {
+            self.not_before = now.saturating_add(TASK_LEASE);
+        }
+        due
+    }
+
+    /// It is done; due again at `next`.
+    pub fn done(&mut self, next: u64) {
+        self.failures = 0;
+        self.not_before = next;
+    }
+
+    /// It failed: due again after a wait that doubles each time, spread by `jitter`.
+    pub fn failed(&mut self, now: u64, jitter: u64) {
+        let wait = 1_000u64.saturating_mul(1 << self.failures.min(12));
+        let wait = wait.min(LONGEST_BACKOFF);
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = now.saturating_add(wait + jitter % (wait / 4 + 1));
+    }
+}
+
+/// The state of one credential beside its rates.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Nothing may be sent before, Unix milliseconds.
+    pub paused_until: u64,
+    /// Secondary limits in a row.
+    strikes: u32,
+    /// GitHub does not accept it.
+    pub broken: bool,
+    /// The installation token of an App.
+    pub token: Option<Token>,
+    /// The exchange of that token.
+    pub exchange: Task,
+    /// The poll of `/rate_limit`.
+    pub poll: Task,
+}
+
+/// Where a credential's health is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthKey(pub u64);
+
+impl HealthKey {
+    fn name(self) -> String {
+        format!("health/{:016x}", self.0)
+    }
+
+    /// The present state.
+    pub fn get(self, shared: &dyn SharedData) -> Health {
+        shared
+            .get(&self.name())
+            .and_then(|(bytes, _)| postcard::from_bytes(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// Changes the state, atomically.
+    pub fn change<T>(
+        self,
+        shared: &dyn SharedData,
+        mut edit: impl FnMut(&mut Health) -> T,
+    ) -> Option<T> {
+        update(shared, &self.name(), |bytes| {
+            let mut health = postcard::from_bytes(bytes).unwrap_or_default();
+            let result = edit(&mut health);
+            (postcard::to_allocvec(&health).ok(), result)
+        })
+    }
+
+    /// Takes on one of the tasks if it is due.
+    pub fn take(
+        self,
+        shared: &dyn SharedData,
+        task: impl Fn(&mut Health) -> &mut Task,
+        now: u64,
+    ) -> bool {
+        self.change(shared, |health| task(health).take(now))
+            .unwrap_or(false)
+    }
+
+    /// A secondary limit: nothing is sent for `retry_after` seconds, or, where GitHub did not
+    /// say, for a minute, twice as long each time. Returns the end, Unix milliseconds, unless
+    /// the credential was paused at least so long already.
+    pub fn pause(self, shared: &dyn SharedData, retry_after: Option<u64>, now: u64) -> Option<u64> {
+        self.change(shared, |health| {
+            let running = health.paused_until > now;
+            let backoff = SHORTEST_PAUSE << health.strikes.min(6);
+            let seconds = retry_after.unwrap_or_else(|| backoff.min(LONGEST_PAUSE));
+            let until = now.saturating_add(seconds.max(1).saturating_mul(1_000));
+            if !running {
+                health.strikes = health.strikes.saturating_add(1);
+            }
+            if until <= health.paused_until {
+                return None;
+            }
+            health.paused_until = until;
+            (!running).then_some(until)
+        })
+        .flatten()
+    }
+
+    /// GitHub accepted it: no longer broken, and the next pause is a short one again. Returns
+    /// whether it had been broken.
+    pub fn accepted(self, shared: &dyn SharedData) -> bool {
+        let health = self.get(shared);
+        if !health.broken && health.strikes == 0 {
+            return false;
+        }
+        self.change(shared, |health| {
+            health.strikes = 0;
+            std::mem::take(&mut health.broken)
+        })
+        .unwrap_or(false)
+    }
+
+    /// GitHub does not accept it. Returns whether that is news.
+    pub fn refused(self, shared: &dyn SharedData) -> bool {
+        self.change(shared, |health| {
+            !std::mem::replace(&mut health.broken, true)
+        })
+        .unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::Map;
+
+    const KEY: HealthKey = HealthKey(1);
+
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn pauses_grow_until_something_works_again() {
+        let map = Map::default();
+        assert_eq!(KEY.pause(&map, None, 0), Some(60_000));
+        assert_eq!(KEY.pause(&map, None, 1), None, "one of those under way");
+        let end = KEY.get(&map).paused_until;
+        assert_eq!(KEY.pause(&map, None, end), Some(end + 120_000));
+        assert!(!KEY.accepted(&map));
+        assert_eq!(KEY.pause(&map, None, 1_000_000), Some(1_060_000));
+        assert_eq!(KEY.pause(&map, Some(7), 2_000_000), Some(2_007_000));
+    }
+
+    #[test]
+    fn a_refused_credential_is_news_once() {
+        let map = Map::default();
+        assert!(KEY.refused(&map));
+        assert!(!KEY.refused(&map));
+        assert!(KEY.accepted(&map));
+        assert!(!KEY.accepted(&map));
+    }
+
+    #[test]
+    fn a_task_is_taken_by_one_and_tried_again_later_and_later() {
+        let map = Map::default();
+        let take = |now| KEY.take(&map, |health| &mut health.exchange, now);
+        assert!(take(0));
+        assert!(!take(1));
+        KEY.change(&map, |health| health.exchange.failed(10, 0));
+        assert!(!take(1_009));
+        assert!(take(1_010));
+        KEY.change(&map, |health| health.exchange.failed(2_000, 0));
+        assert!(!take(3_999));
+        assert!(take(4_000));
+        KEY.change(&map, |health| health.exchange.done(9_000));
+        assert!(!take(8_999));
+        assert!(take(9_000));
+    }
+}

@@ -1,0 +1,371 @@
+//! The pool: which credential serves a request, by the rate limit that is left.
+//!
+//! Counted requests are spread in proportion to what each credential has left, so that all
+//! reach their reset together and none trips a secondary limit. Free ones (revalidations) go
+//! the same way. A credential that is used up, paused or refused serves nothing until its time
+//! has come; which of these it is, all workers know.
+
+pub mod app;
+pub mod health;
+pub mod rate;
+pub mod refusal;
+pub mod upkeep;
+
+use self::health::{Health, HealthKey};
+use self::rate::{RateKey, Standing, ASSUMED_LIMIT};
+use crate::config::{Credential, CredentialKind};
+use crate::secret::Secret;
+use crate::shared::{update, SharedData};
+use sha2::{Digest, Sha256};
+
+/// How long before its end an installation token is no longer sent, milliseconds.
+const TOKEN_MARGIN: u64 = 1_000;
+
+/// A credential of the configuration.
+#[derive(Debug)]
+pub struct Member {
+    /// Its name in the configuration, in stats and logs.
+    pub name: String,
+    /// The pool it serves.
+    pub pool: String,
+    /// Its rates; those of its user where several share them.
+    pub rates: RateKey,
+    /// Its health.
+    pub health: HealthKey,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Pat {
+        authorization: Secret,
+        tag: u64,
+    },
+    App {
+        app_id: String,
+        installation_id: String,
+        key: Secret,
+    },
+}
+
+/// A credential in use by one request.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Its name.
+    pub name: String,
+    /// Its rates.
+    pub rates: RateKey,
+    /// Its health.
+    pub health: HealthKey,
+    /// Identifies the secret without revealing it: entries remember who fetched them.
+    pub tag: u64,
+    authorization: Secret,
+}
+
+impl Grant {
+    /// The Authorization value.
+    pub fn authorization(&self) -> &[u8] {
+        self.authorization.expose().as_bytes()
+    }
+}
+
+/// No credential of the pool can serve a request now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// An App's first token is on its way.
+    Soon,
+    /// Used up; the earliest reset, Unix seconds.
+    Exhausted(u64),
+    /// Paused for a secondary limit; the earliest end, Unix seconds.
+    Paused(u64),
+    /// GitHub accepts none of them.
+    Broken,
+}
+
+/// The pool's limit as its clients see it: the sum over its credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolRate {
+    /// Requests per window.
+    pub limit: u64,
+    /// Requests left.
+    pub remaining: u64,
+    /// Requests used.
+    pub used: u64,
+    /// The earliest reset, Unix seconds.
+    pub reset: u64,
+}
+
+impl Member {
+    fn new(credential: &Credential) -> Self {
+        let own = number(&["credential", &credential.name]);
+        let rates = match &credential.user {
+            Some(user) => number(&["user", user]),
+            None => own,
+        };
+        let kind = match &credential.kind {
+            CredentialKind::Pat { token } => {
+                let authorization = format!("Bearer {}", token.expose());
+                Kind::Pat {
+                    tag: tag(&authorization),
+                    authorization: Secret::new(authorization),
+                }
+            }
+            CredentialKind::App {
+                app_id,
+                installation_id,
+                key,
+            } => Kind::App {
+                app_id: app_id.clone(),
+                installation_id: installation_id.clone(),
+                key: key.clone(),
+            },
+        };
+        Self {
+            name: credential.name.clone(),
+            pool: credential.pool.clone(),
+            rates: RateKey(rates),
+            health: HealthKey(own),
+            kind,
+        }
+    }
+
+    /// What to send, when there is something valid.
+    fn grant(&self, health: &Health, now: u64) -> Option<Grant> {
+        let (authorization, tag) = match &self.kind {
+            Kind::Pat { authorization, tag } => (authorization.clone(), *tag),
+            Kind::App { .. } => {
+                let token = health.token.as_ref()?;
+                if now.saturating_add(TOKEN_MARGIN) >= token.expires_at {
+                    return None;
+                }
+                let secret = Secret::new(token.authorization.clone());
+                (secret, tag(&token.authorization))
+            }
+        };
+        Some(Grant {
+            name: self.name.clone(),
+            rates: self.rates,
+            health: self.health,
+            tag,
+            authorization,
+        })
+    }
+
+    /// The value of `github_proxy_credential_state`: 0 ready, 1 exhausted (core), 2 paused,
+    /// 3 broken.
+    pub fn state(&self, shared: &dyn SharedData, now: u64) -> u64 {
+        let health = self.health.get(shared);
+        let core = self.rates.get(shared, "core");
+        if health.broken || self.grant(&health, now).is_none() && health.exchange.failures > 0 {
+            3
+        } else if health.paused_until > now {
+            2
+        } else {
+            u64::from(core.is_some_and(|core| core.left(now) == 0))
+        }
+    }
+}
+
+/// Identifies an Authorization value.
+fn tag(authorization: &str) -> u64 {
+    number(&["authorization", authorization])
+}
+
+fn number(parts: &[&str]) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update(b"github-proxy pool");
+    for part in parts {
+        hash.update(b"\0");
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+}
+
+/// What a request wants of the pool.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// The client's pool.
+    pub pool: &'a str,
+    /// What GitHub will count it against.
+    pub resource: &'a str,
+    /// The tag of the credential that can use the stored validator, if only one can.
+    pub favourite: Option<u64>,
+    /// Credentials that refused this request already.
+    pub tried: &'a [HealthKey],
+}
+
+/// All credentials, in the order of the configuration.
+#[derive(Debug)]
+pub struct Pool {
+    members: Vec<Member>,
+}
+
+impl Pool {
+    /// Readies the credentials of a configuration.
+    pub fn new(credentials: &[Credential]) -> Self {
+        Self {
+            members: credentials.iter().map(Member::new).collect(),
+        }
+    }
+
+    /// Every credential.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    fn of<'a: 'b, 'b>(&'a self, pool: &'b str) -> impl Iterator<Item = &'a Member> + 'b {
+        self.members
+            .iter()
+            .filter(move |member| member.pool == pool)
+    }
+
+    /// What each credential of a pool that could serve would send.
+    pub fn grants(&self, shared: &dyn SharedData, pool: &str, now: u64) -> Vec<Grant> {
+        self.of(pool)
+            .filter_map(|member| member.grant(&member.health.get(shared), now))
+            .collect()
+    }
+
+    /// The credential that serves.
+    ///
+    /// # Errors
+    /// Why none can, and when one will.
+    pub fn choose(
+        &self,
+        shared: &dyn SharedData,
+        wish: &Wish<'_>,
+        now: u64,
+    ) -> Result<Grant, Unavailable> {
+        let mut able: Vec<(u64, Grant)> = Vec::new();
+        let mut unable = Reasons::default();
+        for member in self.of(wish.pool) {
+            let health = member.health.get(shared);
+            if health.broken {
+                continue;
+            }
+            if health.paused_until > now {
+                unable.paused(health.paused_until.div_ceil(1_000));
+                continue;
+            }
+            let Some(grant) = member.grant(&health, now) else {
+                unable.soon |= health.exchange.failures == 0;
+                continue;
+            };
+            let standing = member.rates.get(shared, wish.resource);
+            let left = standing.as_ref().map_or(ASSUMED_LIMIT, |s| s.left(now));
+            if left == 0 {
+                unable.exhausted(standing.map_or(0, |s| s.rate.reset));
+            } else if wish.tried.contains(&member.health) {
+                continue;
+            } else if wish.favourite == Some(grant.tag) {
+                return Ok(grant);
+            } else {
+                able.push((left, grant));
+            }
+        }
+        draw(shared, wish.pool, able).ok_or_else(|| unable.verdict())
+    }
+
+    /// What the clients of `pool` have of `resource`.
+    pub fn view(&self, shared: &dyn SharedData, pool: &str, resource: &str, now: u64) -> PoolRate {
+        let mut sum = PoolRate::default();
+        let mut seen = Vec::new();
+        for member in self.of(pool) {
+            // Credentials of one user have one limit together.
+            if seen.contains(&member.rates) {
+                continue;
+            }
+            seen.push(member.rates);
+            let usable = !member.health.get(shared).broken;
+            let standing = member.rates.get(shared, resource);
+            let limit = standing.as_ref().map_or(ASSUMED_LIMIT, |s| s.rate.limit);
+            let left = standing.as_ref().map_or(limit, |s| s.promised(now));
+            let left = if usable { left } else { 0 };
+            sum.limit = sum.limit.saturating_add(limit);
+            sum.remaining = sum.remaining.saturating_add(left);
+            let reset = standing.map_or(0, |s| s.rate.reset);
+            if reset.saturating_mul(1_000) > now && (sum.reset == 0 || reset < sum.reset) {
+                sum.reset = reset;
+            }
+        }
+        sum.used = sum.limit.saturating_sub(sum.remaining);
+        if sum.reset == 0 {
+            sum.reset = now / 1_000 + 3_600;
+        }
+        sum
+    }
+
+    /// What is known of every resource of a pool, by name; always at least the common ones.
+    pub fn resources(&self, shared: &dyn SharedData, pool: &str) -> Vec<String> {
+        let known = self.of(pool).flat_map(|member| member.rates.all(shared));
+        let common = ["core", "search", "graphql"].map(str::to_owned);
+        let known = known.map(|standing: Standing| standing.rate.resource);
+        let mut names: Vec<String> = common.into_iter().chain(known).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// Draws one in proportion to the weights. Successive draws follow the golden ratio, which
+/// spreads them more evenly than chance would, over all workers together.
+fn draw(shared: &dyn SharedData, pool: &str, mut able: Vec<(u64, Grant)>) -> Option<Grant> {
+    if able.len() < 2 {
+        return able.pop().map(|(_, grant)| grant);
+    }
+    let turn = update(shared, &turn_key(pool), |bytes| {
+        let turn = bytes.first_chunk().map_or(0, |b| u64::from_be_bytes(*b));
+        let next = turn.wrapping_add(1);
+        (Some(next.to_be_bytes().to_vec()), turn)
+    });
+    // 2^64 divided by the golden ratio: multiples of it, as fractions of 2^64.
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let point = turn.unwrap_or(0).wrapping_mul(GOLDEN);
+    let total: u128 = able.iter().map(|(left, _)| u128::from(*left)).sum();
+    let mut at = (total * u128::from(point)) >> 64;
+    let chosen = able.iter().position(|(left, _)| {
+        let here = at < u128::from(*left);
+        at = at.saturating_sub(u128::from(*left));
+        here
+    });
+    Some(able.swap_remove(chosen.unwrap_or(0)).1)
+}
+
+/// Pools are few: one key each.
+fn turn_key(pool: &str) -> String {
+    format!("turn/{:016x}", number(&["pool", pool]))
+}
+
+#[derive(Default)]
+struct Reasons {
+    soon: bool,
+    reset: Option<u64>,
+    pause: Option<u64>,
+}
+
+impl Reasons {
+    fn exhausted(&mut self, reset: u64) {
+        self.reset = Some(self.reset.map_or(reset, |earlier| earlier.min(reset)));
+    }
+
+    fn paused(&mut self, until: u64) {
+        self.pause = Some(self.pause.map_or(until, |earlier| earlier.min(until)));
+    }
+
+    fn verdict(self) -> Unavailable {
+        match (self.soon, self.pause, self.reset) {
+            (true, ..) => Unavailable::Soon,
+            (_, Some(pause), Some(reset)) if pause <= reset => Unavailable::Paused(pause),
+            (_, _, Some(reset)) => Unavailable::Exhausted(reset),
+            (_, Some(pause), None) => Unavailable::Paused(pause),
+            (_, None, None) => Unavailable::Broken,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,334 @@
+//! Rate state: what is left of each GitHub *resource* (core, search, graphql, …) of a
+//! credential, shared by all workers and learnt from the `x-ratelimit-*` fields of responses.
+//!
+//! A request that will be counted is reserved before it goes out, so that workers which choose
+//! at the same time do not overdraw a credential; its answer settles the reservation. After a
+//! reset nobody knows yet what the new window holds: few requests go out until one answer says.
+
+use crate::header::Headers;
+use crate::shared::{update, SharedData};
+use serde::{Deserialize, Serialize};
+
+/// GitHub's hourly limit of a user, assumed until the first response tells.
+pub const ASSUMED_LIMIT: u64 = 5_000;
+/// How long an assumption holds without an answer, seconds.
+const ASSUMED_WINDOW: u64 = 3_600;
+/// Requests that may be under way after a reset before the first answer is here.
+const SLOW_START: u64 = 20;
+/// How long a slow start lasts without an answer, seconds.
+const SLOW_START_WINDOW: u64 = 60;
+/// Resources kept per credential; GitHub has about fifteen.
+const MOST_RESOURCES: usize = 32;
+
+/// What GitHub said about one resource of one credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// `x-ratelimit-resource`.
+    pub resource: String,
+    /// Requests per window.
+    pub limit: u64,
+    /// Requests left in it.
+    pub remaining: u64,
+    /// Requests used in it.
+    pub used: u64,
+    /// When the window ends, Unix seconds.
+    pub reset: u64,
+}
+
+impl Rate {
+    /// Reads the `x-ratelimit-*` fields of a response; `None` when they are not all there.
+    pub fn of(response: &Headers) -> Option<Self> {
+        let number = |name: &str| response.text(name)?.trim().parse::<u64>().ok();
+        let limit = number("x-ratelimit-limit")?;
+        let remaining = number("x-ratelimit-remaining")?;
+        let resource = response.text("x-ratelimit-resource").unwrap_or("core");
+        Some(Self {
+            resource: resource_name(resource).to_owned(),
+            limit,
+            remaining,
+            used: number("x-ratelimit-used").unwrap_or(limit.saturating_sub(remaining)),
+            reset: number("x-ratelimit-reset")?,
+        })
+    }
+}
+
+/// A resource name fit for a stat; what is not counts as `core`.
+pub fn resource_name(name: &str) -> &str {
+    let fits = (1..=40).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if fits {
+        name
+    } else {
+        "core"
+    }
+}
+
+/// The resource that a request will be counted against, as GitHub documents it.
+pub fn resource_of(path: &str) -> &'static str {
+    match path {
+        "/graphql" => "graphql",
+        "/search/code" => "code_search",
+        _ if path.starts_with("/search/") => "search",
+        _ => "core",
+    }
+}
+
+/// A rate with the requests that are under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// As last learnt, or assumed.
+    pub rate: Rate,
+    /// Counted requests without an answer.
+    in_flight: u64,
+    /// Whether `rate` is only assumed.
+    assumed: bool,
+}
+
+impl Standing {
+    fn assumed(resource: &str, remaining: u64, reset: u64) -> Self {
+        Self {
+            rate: Rate {
+                resource: resource.to_owned(),
+                limit: ASSUMED_LIMIT,
+                remaining,
+                used: 0,
+                reset,
+            },
+            in_flight: 0,
+            assumed: true,
+        }
+    }
+
+    /// Whether the window is over at `now`, Unix milliseconds.
+    fn is_over(&self, now: u64) -> bool {
+        now / 1_000 >= self.rate.reset
+    }
+
+    /// Counted requests that may still go out at `now`.
+    pub fn left(&self, now: u64) -> u64 {
+        if self.is_over(now) {
+            self.rate.limit.min(SLOW_START)
+        } else {
+            self.rate.remaining.saturating_sub(self.in_flight)
+        }
+    }
+
+    /// What a client should believe is left at `now`.
+    pub fn promised(&self, now: u64) -> u64 {
+        if self.is_over(now) || self.assumed {
+            self.rate.limit.saturating_sub(self.in_flight)
+        } else {
+            self.left(now)
+        }
+    }
+}
+
+/// The rates under one key: of one credential, or of all that share a user's limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateKey(pub u64);
+
+impl RateKey {
+    fn name(self) -> String {
+        format!("rate/{:016x}", self.0)
+    }
+
+    /// All that is known.
+    pub fn all(self, shared: &dyn SharedData) -> Vec<Standing> {
+        shared
+            .get(&self.name())
+            .map_or_else(Vec::new, |(bytes, _)| read(&bytes))
+    }
+
+    /// What is known of `resource`.
+    pub fn get(self, shared: &dyn SharedData, resource: &str) -> Option<Standing> {
+        let mut all = self.all(shared).into_iter();
+        all.find(|standing| standing.rate.resource == resource)
+    }
+
+    /// Notes that a counted request goes out.
+    pub fn reserve(self, shared: &dyn SharedData, resource: &str, now: u64) {
+        self.change(shared, |all| {
+            let at = all.iter().position(|it| it.rate.resource == resource);
+            if let Some(standing) = at.and_then(|at| all.get_mut(at)) {
+                if standing.is_over(now) {
+                    let remaining = standing.rate.limit.min(SLOW_START);
+                    let limit = standing.rate.limit;
+                    let until = now / 1_000 + SLOW_START_WINDOW;
+                    *standing = Standing::assumed(resource, remaining, until);
+                    standing.rate.limit = limit;
+                }
+                standing.in_flight = standing.in_flight.saturating_add(1);
+            } else if all.len() < MOST_RESOURCES {
+                let until = now / 1_000 + ASSUMED_WINDOW;
+                let mut standing = Standing::assumed(resource, ASSUMED_LIMIT, until);
+                standing.in_flight = 1;
+                all.push(standing);
+            }
+        });
+    }
+
+    /// Notes that a reserved request got its answer, or never will.
+    pub fn settle(self, shared: &dyn SharedData, resource: &str) {
+        self.change(shared, |all| {
+            if let Some(standing) = all.iter_mut().find(|it| it.rate.resource == resource) {
+                standing.in_flight = standing.in_flight.saturating_sub(1);
+            }
+        });
+    }
+
+    /// Notes what a response said. One that was overtaken by a later one of the same window
+    /// (its `used` is lower), or that is from a window long over, says nothing new. Returns
+    /// whether this used up the resource.
+    pub fn learn(self, shared: &dyn SharedData, seen: &Rate, now: u64) -> bool {
+        self.change(shared, |all| {
+            let known = all.iter_mut().find(|it| it.rate.resource == seen.resource);
+            let had_some = match known {
+                Some(known) => {
+                    let overtaken = known.rate.reset == seen.reset && known.rate.used > seen.used;
+                    let past = now / 1_000 >= seen.reset;
+                    if !known.assumed && overtaken || past && !known.is_over(now) {
+                        return false;
+                    }
+                    let had_some = known.rate.remaining > 0;
+                    known.rate = seen.clone();
+                    known.assumed = false;
+                    had_some
+                }
+                None => {
+                    if all.len() < MOST_RESOURCES {
+                        all.push(Standing {
+                            rate: seen.clone(),
+                            in_flight: 0,
+                            assumed: false,
+                        });
+                    }
+                    true
+                }
+            };
+            had_some && seen.remaining == 0
+        })
+        .unwrap_or(false)
+    }
+
+    /// Notes that a resource is used up until `reset`, whatever its fields said.
+    pub fn exhaust(self, shared: &dyn SharedData, resource: &str, reset: u64) {
+        self.change(shared, |all| {
+            if let Some(standing) = all.iter_mut().find(|it| it.rate.resource == resource) {
+                standing.rate.remaining = 0;
+                standing.rate.reset = standing.rate.reset.max(reset);
+                standing.assumed = false;
+            }
+        });
+    }
+
+    fn change<T>(
+        self,
+        shared: &dyn SharedData,
+        mut edit: impl FnMut(&mut Vec<Standing>) -> T,
+    ) -> Option<T> {
+        update(shared, &self.name(), |bytes| {
+            let mut all = read(bytes);
+            let result = edit(&mut all);
+            (postcard::to_allocvec(&all).ok(), result)
+        })
+    }
+}
+
+fn read(bytes: &[u8]) -> Vec<Standing> {
+    postcard::from_bytes(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::Map;
+
+    const KEY: RateKey = RateKey(1);
+
+    fn rate(remaining: u64, used: u64, reset: u64) -> Rate {
+        Rate {
+            resource: "core".into(),
+            limit: 10,
+            remaining,
+            used,
+            reset,
+        }
+    }
+
+    fn left(map: &Map, now: u64) -> u64 {
+        KEY.get(map, "core").unwrap().left(now)
+    }
+
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn a_reservation_counts_until_its_answer() {
+        let map = Map::default();
+        KEY.learn(&map, &rate(2, 8, 100), 0);
+        KEY.reserve(&map, "core", 0);
+        KEY.reserve(&map, "core", 0);
+        assert_eq!(left(&map, 0), 0);
+        KEY.settle(&map, "core");
+        assert!(!KEY.learn(&map, &rate(1, 9, 100), 0));
+        assert_eq!(left(&map, 0), 0, "one is still under way");
+        KEY.settle(&map, "core");
+        assert_eq!(left(&map, 0), 1);
+        assert!(KEY.learn(&map, &rate(0, 10, 100), 0), "used up now");
+    }
+
+    #[test]
+    fn news_that_was_overtaken_is_ignored() {
+        let map = Map::default();
+        KEY.learn(&map, &rate(2, 8, 100), 0);
+        KEY.learn(&map, &rate(5, 5, 100), 0);
+        assert_eq!(left(&map, 0), 2);
+        KEY.learn(&map, &rate(9, 1, 200), 0);
+        assert_eq!(left(&map, 0), 9, "a new window");
+    }
+
+    #[test]
+    fn a_new_window_starts_slowly() {
+        let map = Map::default();
+        let full = Rate {
+            limit: 5_000,
+            ..rate(0, 5_000, 100)
+        };
+        KEY.learn(&map, &full, 0);
+        assert_eq!(left(&map, 99_999), 0);
+        assert_eq!(left(&map, 100_000), SLOW_START);
+        for _ in 0..SLOW_START {
+            KEY.reserve(&map, "core", 100_000);
+        }
+        assert_eq!(left(&map, 100_001), 0);
+        KEY.settle(&map, "core");
+        KEY.learn(
+            &map,
+            &Rate {
+                limit: 5_000,
+                ..rate(4_999, 1, 3_700)
+            },
+            100_100,
+        );
+        assert_eq!(left(&map, 100_200), 4_999 - (SLOW_START - 1));
+    }
+
+    #[test]
+    fn fields_are_read_whole_or_not_at_all() {
+        let fields = |list: &[(&str, &str)]| {
+            Headers::new(
+                list.iter()
+                    .map(|(n, v)| (n.to_string(), (*v).into()))
+                    .collect(),
+            )
+        };
+        let all = [
+            ("x-ratelimit-limit", "10"),
+            ("x-ratelimit-remaining", "3"),
+            ("x-ratelimit-reset", "9"),
+            ("x-ratelimit-resource", "bad;name"),
+        ];
+        assert_eq!(Rate::of(&fields(&all)), Some(rate(3, 7, 9)));
+        assert_eq!(Rate::of(&fields(&all[..2])), None);
+    }
+}

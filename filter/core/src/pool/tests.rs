@@ -1,0 +1,174 @@
+use super::rate::Rate;
+use super::*;
+use crate::shared::testing::Map;
+
+fn pat(name: &str, user: Option<&str>) -> Credential {
+    Credential {
+        name: name.to_owned(),
+        pool: "default".into(),
+        user: user.map(str::to_owned),
+        kind: CredentialKind::Pat {
+            token: Secret::new(format!("token-of-{name}")),
+        },
+    }
+}
+
+fn app(name: &str) -> Credential {
+    Credential {
+        name: name.to_owned(),
+        pool: "default".into(),
+        user: None,
+        kind: CredentialKind::App {
+            app_id: "1".into(),
+            installation_id: "2".into(),
+            key: Secret::new("key".into()),
+        },
+    }
+}
+
+fn pool(names: &[&str]) -> Pool {
+    let credentials: Vec<Credential> = names.iter().map(|name| pat(name, None)).collect();
+    Pool::new(&credentials)
+}
+
+fn rate(remaining: u64, reset: u64) -> Rate {
+    Rate {
+        resource: "core".into(),
+        limit: 10_000,
+        remaining,
+        used: 10_000 - remaining,
+        reset,
+    }
+}
+
+const WISH: Wish<'static> = Wish {
+    pool: "default",
+    resource: "core",
+    favourite: None,
+    tried: &[],
+};
+
+fn chosen(pool: &Pool, map: &Map, wish: &Wish<'_>, now: u64) -> Result<String, Unavailable> {
+    pool.choose(map, wish, now).map(|grant| grant.name)
+}
+
+#[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_family = "wasm"), test)]
+fn the_load_is_shared_in_proportion_to_what_is_left() {
+    let (pool, map) = (pool(&["A", "B", "C", "D"]), Map::default());
+    for (member, left) in pool.members().iter().zip([4_000, 3_000, 2_000, 1_000]) {
+        member.rates.learn(&map, &rate(left, 1_000), 0);
+    }
+    let mut counts = std::collections::BTreeMap::new();
+    for _ in 0..1_000 {
+        let name = chosen(&pool, &map, &WISH, 0).unwrap();
+        *counts.entry(name).or_insert(0u64) += 1;
+    }
+    for (name, share) in [("A", 400), ("B", 300), ("C", 200), ("D", 100)] {
+        let count = counts[name];
+        assert!(count.abs_diff(share) <= share / 20, "{name}: {count}");
+    }
+}
+
+#[test]
+fn a_credential_serves_until_it_is_used_up_and_again_after_its_reset() {
+    let (pool, map) = (pool(&["A", "B"]), Map::default());
+    let [a, b] = pool.members() else { panic!() };
+    a.rates.learn(&map, &rate(0, 100), 0);
+    b.rates.learn(&map, &rate(3, 200), 0);
+    for _ in 0..5 {
+        assert_eq!(chosen(&pool, &map, &WISH, 99_000).unwrap(), "B");
+    }
+    b.rates.learn(&map, &rate(0, 200), 0);
+    let none = chosen(&pool, &map, &WISH, 99_000);
+    assert_eq!(none, Err(Unavailable::Exhausted(100)));
+    assert_eq!(chosen(&pool, &map, &WISH, 100_000).unwrap(), "A");
+    let search = Wish {
+        resource: "search",
+        ..WISH
+    };
+    assert!(
+        chosen(&pool, &map, &search, 0).is_ok(),
+        "resources are apart"
+    );
+    let nobody = Wish {
+        pool: "nobody",
+        ..WISH
+    };
+    assert_eq!(chosen(&pool, &map, &nobody, 0), Err(Unavailable::Broken));
+}
+
+#[test]
+fn paused_refused_and_tried_ones_are_left_alone() {
+    let (pool, map) = (pool(&["A", "B"]), Map::default());
+    let [a, b] = pool.members() else { panic!() };
+    a.health.pause(&map, Some(30), 0);
+    assert_eq!(chosen(&pool, &map, &WISH, 0).unwrap(), "B");
+    let tried = Wish {
+        tried: &[b.health],
+        ..WISH
+    };
+    assert_eq!(chosen(&pool, &map, &tried, 0), Err(Unavailable::Paused(30)));
+    b.health.refused(&map);
+    assert_eq!(chosen(&pool, &map, &WISH, 0), Err(Unavailable::Paused(30)));
+    assert_eq!(chosen(&pool, &map, &WISH, 30_000).unwrap(), "A");
+    a.health.refused(&map);
+    assert_eq!(chosen(&pool, &map, &WISH, 30_000), Err(Unavailable::Broken));
+    assert_eq!(a.state(&map, 30_000), 3);
+}
+
+#[test]
+fn the_favourite_serves_while_it_can() {
+    let (pool, map) = (pool(&["A", "B"]), Map::default());
+    let [a, b] = pool.members() else { panic!() };
+    a.rates.learn(&map, &rate(1, 100), 0);
+    b.rates.learn(&map, &rate(9_000, 100), 0);
+    let tag = pool.grants(&map, "default", 0)[0].tag;
+    let wish = Wish {
+        favourite: Some(tag),
+        ..WISH
+    };
+    assert_eq!(chosen(&pool, &map, &wish, 0).unwrap(), "A");
+    a.rates.learn(&map, &rate(0, 100), 0);
+    assert_eq!(chosen(&pool, &map, &wish, 0).unwrap(), "B");
+}
+
+#[test]
+fn tokens_of_one_user_share_one_limit() {
+    let credentials = [pat("A", Some("bot")), pat("B", Some("bot")), pat("C", None)];
+    let (pool, map) = (Pool::new(&credentials), Map::default());
+    pool.members()[0].rates.learn(&map, &rate(0, 100), 0);
+    for _ in 0..5 {
+        assert_eq!(chosen(&pool, &map, &WISH, 0).unwrap(), "C");
+    }
+    assert_eq!(
+        pool.view(&map, "default", "core", 0).limit,
+        10_000 + ASSUMED_LIMIT
+    );
+}
+
+#[test]
+fn an_app_serves_once_it_has_a_token_and_until_that_ends() {
+    let (pool, map) = (Pool::new(&[app("X")]), Map::default());
+    assert_eq!(chosen(&pool, &map, &WISH, 0), Err(Unavailable::Soon));
+    let health = pool.members()[0].health;
+    health.change(&map, |health| {
+        health.token = Some(app::Token {
+            authorization: "Bearer ghs_1".into(),
+            expires_at: 60_000,
+        });
+    });
+    assert_eq!(chosen(&pool, &map, &WISH, 58_999).unwrap(), "X");
+    assert_eq!(chosen(&pool, &map, &WISH, 59_000), Err(Unavailable::Soon));
+    health.change(&map, |health| health.exchange.failed(0, 0));
+    assert_eq!(chosen(&pool, &map, &WISH, 59_000), Err(Unavailable::Broken));
+    assert_eq!(pool.members()[0].state(&map, 59_000), 3);
+}
+
+#[test]
+fn debug_output_tells_no_secret() {
+    let pool = Pool::new(&[pat("A", None), app("X")]);
+    let grants = pool.grants(&Map::default(), "default", 0);
+    let text = format!("{pool:?} {grants:?}");
+    assert!(!text.contains("token-of-A") && !text.contains("\"key\""));
+}

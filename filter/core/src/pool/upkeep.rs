@@ -1,0 +1,364 @@
+//! What is done for the pool beside the requests, by one worker for all: exchanging the tokens
+//! of Apps, and asking GitHub for the rates (`GET /rate_limit` is free), which also finds out
+//! when a refused credential is accepted again.
+
+use super::app::{self, Token};
+use super::rate::{resource_name, Rate};
+use super::{Kind, Member, Pool};
+use crate::metric::Metric;
+use crate::request::{Effect, Proxy};
+use crate::secret::Secret;
+use crate::shared::SharedData;
+use serde_json::Value;
+
+/// The longest a chore may take, milliseconds: less than the lease on it.
+pub const TIMEOUT_MILLIS: u64 = 10_000;
+
+/// Something to do now.
+#[derive(Debug)]
+pub enum Chore<'a> {
+    /// Sign, then exchange the App's token.
+    Exchange {
+        /// Index of the credential.
+        member: usize,
+        /// What the key has to sign.
+        signing_input: String,
+        /// The private key, PEM.
+        key: &'a Secret,
+        /// `:path` of the exchange.
+        path: String,
+    },
+    /// Ask for the rates of a credential.
+    Poll {
+        /// Index of the credential.
+        member: usize,
+        /// The Authorization value.
+        authorization: Secret,
+        /// `:path`.
+        path: String,
+    },
+}
+
+/// The chores that are due; whoever gets them has to do them.
+pub fn due<'a>(proxy: &'a Proxy, shared: &dyn SharedData, now: u64) -> Vec<Chore<'a>> {
+    let settings = &proxy.config.pool;
+    let base = &proxy.config.upstream.base_path;
+    let mut chores = Vec::new();
+    for (index, member) in proxy.pool.members.iter().enumerate() {
+        if let Kind::App {
+            app_id,
+            installation_id,
+            key,
+        } = &member.kind
+        {
+            if member
+                .health
+                .take(shared, |health| &mut health.exchange, now)
+            {
+                chores.push(Chore::Exchange {
+                    member: index,
+                    signing_input: app::signing_input(app_id, now),
+                    key,
+                    path: format!("{base}{}", app::exchange_path(installation_id)),
+                });
+            }
+        }
+        if settings.rate_poll_seconds > 0 && poll_is_due(member, proxy, shared, now) {
+            if let Some(grant) = member.grant(&member.health.get(shared), now) {
+                chores.push(Chore::Poll {
+                    member: index,
+                    authorization: grant.authorization,
+                    path: format!("{base}/rate_limit"),
+                });
+            }
+        }
+    }
+    chores
+}
+
+/// Whether a credential has to be asked about, and nobody does. The first time is one interval
+/// after the start: until then responses tell enough.
+fn poll_is_due(member: &Member, proxy: &Proxy, shared: &dyn SharedData, now: u64) -> bool {
+    let interval = proxy.config.pool.rate_poll_seconds.saturating_mul(1_000);
+    let next = now.saturating_add(spread(interval, member.health.0 ^ now));
+    let health = member.health.get(shared);
+    if health.poll == Default::default() {
+        member
+            .health
+            .change(shared, |health| health.poll.done(next));
+        return false;
+    }
+    // Nothing at all is sent on a paused credential.
+    health.paused_until <= now && member.health.take(shared, |health| &mut health.poll, now)
+}
+
+/// Between nine and eleven tenths of `interval`.
+fn spread(interval: u64, seed: u64) -> u64 {
+    let tenth = interval / 10;
+    interval - tenth + seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (2 * tenth + 1)
+}
+
+/// Whether some App has neither a token nor a failed attempt: then it is worth hurrying.
+pub fn is_urgent(pool: &Pool, shared: &dyn SharedData, now: u64) -> bool {
+    pool.members.iter().any(|member| {
+        let health = member.health.get(shared);
+        member.grant(&health, now).is_none() && health.exchange.failures == 0
+    })
+}
+
+/// Takes the answer to an exchange; status 0 when there was none. `signed` is false when the
+/// key could not sign at all.
+pub fn exchanged(
+    proxy: &Proxy,
+    shared: &dyn SharedData,
+    member: usize,
+    answer: Exchange<'_>,
+    now: u64,
+) -> Vec<Effect> {
+    let Some(member) = proxy.pool.members.get(member) else {
+        return Vec::new();
+    };
+    let result = match answer {
+        Exchange::Unsigned => {
+            Err("the private key cannot sign: expected the PEM of an RSA key".to_owned())
+        }
+        Exchange::Answered { status, body } => app::read_token(status, body, now),
+    };
+    let label = if result.is_ok() { "ok" } else { "failed" };
+    let mut effects = vec![Effect::Record(Metric::token_exchange(&member.name, label))];
+    match result {
+        Ok(token) => renewed(member, proxy, shared, token, now, &mut effects),
+        Err(reason) => {
+            let jitter = member.health.0 ^ now;
+            let first = member.health.change(shared, |health| {
+                health.exchange.failed(now, jitter);
+                health.exchange.failures == 1
+            });
+            if first == Some(true) {
+                effects.push(Effect::Warn(format!(
+                    "credential {}: no installation token: {reason}; look at GITHUB_APP_{}_ID, \
+                     _INSTALLATION_ID and _PEM; it is tried again",
+                    member.name, member.name
+                )));
+            }
+        }
+    }
+    effects.push(state(member, shared, now));
+    effects
+}
+
+/// The answer to an exchange.
+#[derive(Debug)]
+pub enum Exchange<'a> {
+    /// The key could not sign.
+    Unsigned,
+    /// GitHub answered, or did not (status 0).
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// The body.
+        body: &'a [u8],
+    },
+}
+
+fn renewed(
+    member: &Member,
+    proxy: &Proxy,
+    shared: &dyn SharedData,
+    token: Token,
+    now: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let padding = proxy.config.pool.token_padding_minutes;
+    let next = app::refresh_at(token.expires_at, padding, now);
+    let recovered = member.health.change(shared, |health| {
+        health.token = Some(token.clone());
+        let recovered = health.exchange.failures > 0 || health.broken;
+        health.broken = false;
+        health.exchange.done(next);
+        recovered
+    });
+    if recovered == Some(true) {
+        effects.push(Effect::Warn(format!(
+            "credential {}: ready again: it has an installation token",
+            member.name
+        )));
+    }
+}
+
+/// Takes the answer to a poll; status 0 when there was none.
+pub fn polled(
+    proxy: &Proxy,
+    shared: &dyn SharedData,
+    member: usize,
+    status: u16,
+    body: &[u8],
+    now: u64,
+) -> Vec<Effect> {
+    let Some(member) = proxy.pool.members.get(member) else {
+        return Vec::new();
+    };
+    let interval = proxy.config.pool.rate_poll_seconds.saturating_mul(1_000);
+    let next = now.saturating_add(spread(interval, member.health.0 ^ now));
+    member
+        .health
+        .change(shared, |health| health.poll.done(next));
+    let mut effects = Vec::new();
+    match status {
+        200 => {
+            for rate in rates(body) {
+                member.rates.learn(shared, &rate, now);
+                let known = member.rates.get(shared, &rate.resource);
+                let known = known.map_or(rate, |standing| standing.rate);
+                effects.extend(Metric::rate(&member.name, &known).map(Effect::Record));
+            }
+            if member.health.accepted(shared) {
+                let line = format!("credential {}: ready again: GitHub accepts it", member.name);
+                effects.push(Effect::Warn(line));
+            }
+        }
+        401 if member.health.refused(shared) => {
+            effects.push(Effect::Warn(refused_line(&member.name)));
+        }
+        _ => {}
+    }
+    effects.push(state(member, shared, now));
+    effects
+}
+
+/// What an operator reads when GitHub does not accept a credential.
+pub fn refused_line(name: &str) -> String {
+    format!(
+        "credential {name}: GitHub does not accept it (revoked, expired or suspended): it is left \
+         out until it is replaced or accepted again"
+    )
+}
+
+/// `github_proxy_credential_state`, as it is now.
+pub fn state(member: &Member, shared: &dyn SharedData, now: u64) -> Effect {
+    Effect::Record(Metric::credential_state(
+        &member.name,
+        member.state(shared, now),
+    ))
+}
+
+/// The rates in the body of `GET /rate_limit`.
+fn rates(body: &[u8]) -> Vec<Rate> {
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+        return Vec::new();
+    };
+    let Some(resources) = answer.get("resources").and_then(Value::as_object) else {
+        return Vec::new();
+    };
+    let rate = |(name, value): (&String, &Value)| {
+        let number = |key: &str| value.get(key).and_then(Value::as_u64);
+        let (limit, remaining) = (number("limit")?, number("remaining")?);
+        Some(Rate {
+            resource: Some(name.as_str())
+                .filter(|name| resource_name(name) == *name)?
+                .to_owned(),
+            limit,
+            remaining,
+            used: number("used").unwrap_or(limit.saturating_sub(remaining)),
+            reset: number("reset")?,
+        })
+    };
+    resources.iter().filter_map(rate).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::shared::testing::Map;
+
+    fn proxy() -> Proxy {
+        let json = r#"{"upstream":{"authority":"ghes.example","base_path":"/api/v3"},"clients":[],
+            "credentials":[{"name":"A","pat_env":"GITHUB_PAT_A"},
+                {"name":"X","app_id":"7","installation_id":"9","pem_env":"GITHUB_APP_X_PEM"}]}"#;
+        let secrets = |name: &str| Some(format!("secret-of-{name}"));
+        Proxy::new(Config::from_json(json.as_bytes(), secrets).unwrap())
+    }
+
+    fn warned(effects: &[Effect]) -> bool {
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Warn(_)))
+    }
+
+    #[test]
+    fn a_token_is_exchanged_by_one_worker_and_again_before_it_ends() {
+        let (proxy, map) = (proxy(), Map::default());
+        assert!(is_urgent(&proxy.pool, &map, 0));
+        let chores = due(&proxy, &map, 0);
+        let [Chore::Exchange {
+            member: 1, path, ..
+        }] = chores.as_slice()
+        else {
+            panic!("{chores:?}")
+        };
+        assert_eq!(path, "/api/v3/app/installations/9/access_tokens");
+        assert!(
+            due(&proxy, &map, 1).is_empty(),
+            "another worker has nothing to do"
+        );
+        let body = br#"{"token":"ghs_1","expires_at":"1970-01-01T01:00:00Z"}"#;
+        exchanged(&proxy, &map, 1, Exchange::Answered { status: 201, body }, 2);
+        assert!(!is_urgent(&proxy.pool, &map, 3));
+        let is_exchange = |chore: &Chore<'_>| matches!(chore, Chore::Exchange { .. });
+        assert!(!due(&proxy, &map, 2_999_000).iter().any(is_exchange));
+        assert!(due(&proxy, &map, 3_000_001).iter().any(is_exchange));
+    }
+
+    #[test]
+    fn a_failed_exchange_is_reported_once_and_tried_again() {
+        let (proxy, map) = (proxy(), Map::default());
+        due(&proxy, &map, 0);
+        let failed = || Exchange::Answered {
+            status: 404,
+            body: b"",
+        };
+        assert!(warned(&exchanged(&proxy, &map, 1, failed(), 10)));
+        assert!(
+            !is_urgent(&proxy.pool, &map, 10),
+            "requests do not wait for it"
+        );
+        assert!(due(&proxy, &map, 1_009).is_empty());
+        assert_eq!(due(&proxy, &map, 1_300).len(), 1);
+        assert!(!warned(&exchanged(
+            &proxy,
+            &map,
+            1,
+            Exchange::Unsigned,
+            1_400
+        )));
+        let body = br#"{"token":"ghs_1","expires_at":"1970-01-01T01:00:00Z"}"#;
+        let good = Exchange::Answered { status: 201, body };
+        assert!(
+            warned(&exchanged(&proxy, &map, 1, good, 9_000)),
+            "ready again"
+        );
+    }
+
+    #[test]
+    fn polls_tell_rates_and_find_refused_credentials() {
+        let (proxy, map) = (proxy(), Map::default());
+        due(&proxy, &map, 0);
+        assert!(!due(&proxy, &map, 50_000)
+            .iter()
+            .any(|c| matches!(c, Chore::Poll { .. })));
+        let chores = due(&proxy, &map, 70_000);
+        assert!(chores.iter().any(
+            |c| matches!(c, Chore::Poll { member: 0, path, .. } if path == "/api/v3/rate_limit")
+        ));
+        let body =
+            br#"{"resources":{"core":{"limit":10,"used":9,"remaining":1,"reset":100},"b;d":{}}}"#;
+        polled(&proxy, &map, 0, 200, body, 70_001);
+        let member = &proxy.pool.members[0];
+        assert_eq!(member.rates.get(&map, "core").unwrap().left(70_001), 1);
+        assert!(warned(&polled(&proxy, &map, 0, 401, b"", 70_002)));
+        assert_eq!(member.state(&map, 70_002), 3);
+        assert!(warned(&polled(&proxy, &map, 0, 200, body, 70_003)));
+        assert_eq!(member.state(&map, 70_003), 0);
+    }
+}

@@ -1,0 +1,173 @@
+//! GitHub refused a request before acting on it, because of the credential: the credential is
+//! marked for all workers, and the request goes out again on another one, unnoticed by the
+//! client. At most once per credential, and never without the whole of the request's body.
+
+use super::answer::{pass, Delivery, Response};
+use super::errand::{Asked, Forwarded, Part, RequestBody};
+use super::{serve, Effect, Judging, Phase, World};
+use crate::cache::status::{CacheStatus, Forwarded as Why};
+use crate::header::Headers;
+use crate::metric::Metric;
+use crate::pool::refusal::{self, CredentialRefusal, Reading};
+use crate::pool::upkeep;
+
+/// How long a primary limit lasts when GitHub does not say, seconds.
+const UNKNOWN_RESET: u64 = 60;
+
+impl Judging {
+    /// Looks into the body, which Envoy holds back meanwhile: `held` is all of it so far.
+    pub(super) fn chunk(
+        self: Box<Self>,
+        held: Vec<u8>,
+        end: bool,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        let longest = refusal::LONGEST_MESSAGE;
+        if !end && held.len() <= longest {
+            return Phase::Judging(self);
+        }
+        let Self {
+            forwarded,
+            response,
+        } = *self;
+        let verdict = Some(&held)
+            .filter(|held| held.len() <= longest)
+            .and_then(|held| refusal::read_body(response.status, &response.headers, held));
+        let delivery = Delivery::Stream { held, end };
+        match verdict {
+            Some(refusal) => forwarded.refused(refusal, response, delivery, world, effects),
+            None => {
+                forwarded.accepted(&response, world, effects);
+                forwarded.conclude(response, delivery, world, effects)
+            }
+        }
+    }
+}
+
+impl Forwarded {
+    /// Marks the credential, and sends the request on another one if there is one.
+    pub(super) fn refused(
+        mut self: Box<Self>,
+        refusal: CredentialRefusal,
+        response: Response,
+        delivery: Delivery,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        self.mark(refusal, &response, world, effects);
+        self.tried.push(self.grant.health);
+        let body = match std::mem::replace(&mut self.body, RequestBody::Dropped) {
+            RequestBody::Complete(body) => body,
+            RequestBody::Partial(_) | RequestBody::Dropped => {
+                return self.give_up(response, delivery, world, effects);
+            }
+        };
+        let grant = match self.errand.choose(&self.tried, world) {
+            Ok(grant) => grant,
+            Err(unavailable) => return self.errand.unavailable(unavailable, world, effects),
+        };
+        effects.push(Effect::Record(Metric::failover(refusal.as_str())));
+        let (validator, asked) = self.errand.validator(&grant, world);
+        let mut headers = self.errand.admitted.headers.clone();
+        headers.apply(self.errand.edits(&grant, &validator, world));
+        // Envoy frames the callout itself, and adds the scheme of its cluster.
+        let framing = ["content-length", "expect", "x-forwarded-proto", ":scheme"];
+        headers.retain(|name| !framing.contains(&name));
+        effects.push(Effect::Resend {
+            headers,
+            body: body.clone(),
+        });
+        let body = RequestBody::Complete(body);
+        Phase::Resending(self.errand.sent(grant, asked, self.tried, body, world))
+    }
+
+    /// Takes the answer on another credential; `None` when there was none.
+    pub(super) fn resent(
+        mut self: Box<Self>,
+        answer: Option<(Headers, Vec<u8>)>,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        let local = answer.is_none();
+        let (headers, body) = answer.unwrap_or_default();
+        let response = Response::new(headers, local);
+        self.book(&response, world, effects);
+        let refusal = match refusal::read(response.status, &response.headers, self.is_graphql()) {
+            _ if local => None,
+            Reading::Refused(refusal) => Some(refusal),
+            Reading::Unclear => refusal::read_body(response.status, &response.headers, &body),
+            Reading::Fine => None,
+        };
+        match refusal {
+            Some(refusal) => self.refused(refusal, response, Delivery::Whole(body), world, effects),
+            None => {
+                self.accepted(&response, world, effects);
+                self.conclude(response, Delivery::Whole(body), world, effects)
+            }
+        }
+    }
+
+    /// Makes the refusal known to all workers and to the operator.
+    fn mark(
+        &self,
+        refusal: CredentialRefusal,
+        response: &Response,
+        world: &World<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let (shared, now) = (world.shared, world.now);
+        let name = &self.grant.name;
+        let resource = response.headers.text("x-ratelimit-resource");
+        let resource = resource.unwrap_or(self.errand.admitted.resource);
+        match refusal {
+            CredentialRefusal::Primary => {
+                // Learnt from the fields already, unless there were none.
+                let reset = response.headers.text("x-ratelimit-reset");
+                let reset = reset.and_then(|reset| reset.trim().parse().ok());
+                let reset = reset.unwrap_or(now / 1_000 + UNKNOWN_RESET);
+                self.grant.rates.exhaust(shared, resource, reset);
+            }
+            CredentialRefusal::Secondary(retry_after) => {
+                if let Some(until) = self.grant.health.pause(shared, retry_after, now) {
+                    effects.push(Effect::Warn(format!(
+                        "credential {name}: paused by a secondary rate limit for {} seconds",
+                        until.saturating_sub(now).div_ceil(1_000)
+                    )));
+                }
+            }
+            CredentialRefusal::Rejected => {
+                if self.grant.health.refused(shared) {
+                    effects.push(Effect::Warn(upkeep::refused_line(name)));
+                }
+            }
+        }
+        self.show_state(world, effects);
+    }
+
+    /// It cannot be sent again: the client gets a stale answer, or GitHub's refusal.
+    fn give_up(
+        self,
+        response: Response,
+        delivery: Delivery,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        let cache = match (&self.errand.part, self.asked) {
+            (Part::Around(status), _) => *status,
+            (Part::Cached { .. }, Asked::Nothing) => CacheStatus::Miss {
+                forwarded: Why::Miss,
+                stored: false,
+            },
+            (Part::Cached { .. }, _) => CacheStatus::Miss {
+                forwarded: Why::Stale(response.status),
+                stored: false,
+            },
+        };
+        let (admitted, entry) = self.errand.abandon(world, effects);
+        match entry {
+            Some(entry) => serve::stale(&admitted, entry, world, effects),
+            None => pass(&admitted, &response, cache, delivery, world, effects),
+        }
+    }
+}
