@@ -19,10 +19,6 @@ pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Res
     let mut faults = Faults::default();
     let mut with_keys = variables.clone();
     faults.take(keys::load(&settings, &mut with_keys));
-    let malformed = keys::malformed(&settings, &with_keys);
-    for notice in malformed.into_iter().chain(keys::to_do(&settings)) {
-        eprintln!("note: {notice}");
-    }
     if settings.credentials.is_empty() {
         faults
             .add("GITHUB_PAT_<NAME>: expected at least one personal access token, or a GitHub App");
@@ -38,6 +34,10 @@ pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Res
         }
     };
     let registry = faults.or(registry)?;
+    let malformed = keys::malformed(&settings, &with_keys);
+    for notice in malformed.into_iter().chain(keys::to_do(&settings)) {
+        eprintln!("note: {notice}");
+    }
     let envoy = &arguments.envoy_arguments;
     let placement = Placement {
         listen: envoy.listen,

@@ -238,3 +238,6 @@ fn is_name(name: &str) -> bool {
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,9 @@ use serde_json::{json, Value};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::{from_document, token_digest, without_tokens, Client, ClientRegistry, Denied};
+use super::{
+    from_document, token_digest, without_tokens, Client, ClientRegistry, Denied, Priority,
+};
 
 const TOKEN: &str = "H+hYxlecgRq7yfmhq2COlJk7tpSwDmdsp8thdPsnbnQ=";
 
@@ -87,6 +89,7 @@ fn the_documented_example_is_read() {
     let [test, read_only] = clients.clients() else {
         panic!("two clients");
     };
+    assert_eq!((test.budget, test.priority), (None, Priority::Normal));
     assert!(test.scopes.allow("DELETE", "/repos/a/b"));
     assert!(read_only.scopes.allow("GET", "/repos/a/b"));
     assert!(!read_only.scopes.allow("DELETE", "/repos/a/b"));
@@ -99,11 +102,13 @@ fn optional_keys_are_read() {
         "token": "t",
         "pool": "default",
         "budget": 500,
+        "priority": "low",
         "scopes": [{ "graphql": "query" }, { "method": "GET", "path": "/user" }],
     }]))
     .unwrap();
     let client = &clients.clients()[0];
     assert_eq!(client.budget, Some(500));
+    assert_eq!(client.priority, Priority::Low);
     assert!(client.scopes.allow("GET", "/user"));
     assert!(!client.scopes.allow("POST", "/graphql"));
     assert!(!client.scopes.allow("POST", "/user"));
@@ -219,6 +224,18 @@ fn faults_of_one_client() {
         (
             json!({ "name": "a", "token": "t", "budget": -1 }),
             "clients[0].budget: expected a wh",
+        ),
+        (
+            json!({ "name": "a", "token": "t", "budget": 0 }),
+            "clients[0].budget: expected a whole number from 1 to 1000000, found 0",
+        ),
+        (
+            json!({ "name": "a", "token": "t", "priority": "high" }),
+            "clients[0].priority: expected \"normal\" or \"low\"",
+        ),
+        (
+            json!({ "name": "a", "token": "t", "priority": 1 }),
+            "clients[0].priority: expected a string, found a number",
         ),
         (
             json!({ "name": "a", "token": "t", "scopes": null }),
