@@ -13,6 +13,11 @@ export CARGO_TARGET_DIR=$TARGET
 TOOLS=$TARGET/tools
 LOG=$TARGET/setup.log
 
+# A shell that has not read rustup's profile (sudo's, say) still finds its cargo.
+if ! command -v cargo >/dev/null && [[ -x ${HOME-}/.cargo/bin/cargo ]]; then
+  PATH=$HOME/.cargo/bin:$PATH
+fi
+
 say() { printf '==> %s\n' "$*" >&2; }
 
 # One line that says what is wrong and what to do about it.
