@@ -34,18 +34,6 @@ pub fn envoy() -> PathBuf {
     target().join("tools/bin/envoy")
 }
 
-/// The description of GitHub's API whose examples are served.
-pub fn openapi() -> PathBuf {
-    let path = std::env::var_os("GITHUB_OPENAPI").map_or_else(
-        || target().join("tools/openapi/api.github.com.json"),
-        PathBuf::from,
-    );
-    if !path.is_file() {
-        missing(&path);
-    }
-    path
-}
-
 fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().and_then(|data| data.modified()).ok()
 }
