@@ -316,6 +316,38 @@ fn unreadable_documents() {
 }
 
 #[test]
+fn the_reference_names_every_key() {
+    let reference = include_str!("../../../../docs/configuration.md");
+    let mut config = minimal();
+    config["cache"] = json!({});
+    config["pool"] = json!({});
+    config["clients"][0]["scopes"] = json!([{}]);
+    let rotating = json!({ "name": "rotating", "tokens": [{}] });
+    config["clients"].as_array_mut().unwrap().push(rotating);
+    for place in [
+        "",
+        "/upstream",
+        "/cache",
+        "/pool",
+        "/credentials/0",
+        "/clients/0",
+        "/clients/0/scopes/0",
+        "/clients/1/tokens/0",
+    ] {
+        let mut config = config.clone();
+        config.pointer_mut(place).unwrap()["unknown"] = json!(1);
+        let errors = read(&config).unwrap_err();
+        let known = errors
+            .iter()
+            .find_map(|error| error.split_once("unknown key, expected one of: "))
+            .expect("an unknown key");
+        for key in known.1.split(", ") {
+            assert!(reference.contains(&format!("`{key}`")), "{place}: {key}");
+        }
+    }
+}
+
+#[test]
 fn debug_output_holds_no_secret() {
     let output = format!("{:?}", read(&minimal()).unwrap());
     assert!(
