@@ -127,6 +127,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // Of a test that fails, the log says more than the assertion.
+        if std::thread::panicking() {
+            let status = self.child.try_wait();
+            println!("process {} ({status:?}) said:\n{}", self.id(), self.stderr());
+        }
         if self.has_ended() {
             return;
         }
