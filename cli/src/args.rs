@@ -9,8 +9,9 @@ use crate::env::HostPort;
 
 /// A caching proxy for the GitHub API: Envoy with a filter.
 ///
-/// Settings come from the environment (GITHUB_PAT_<NAME>, GITHUB_API_URL, CACHE_BACKEND_URL,
-/// CACHE_TTL, …) and from the client registry file that CLIENT_REGISTRY_FILE_PATH names.
+/// Settings come from the environment (GITHUB_PAT_<NAME>, GITHUB_APP_<NAME>_ID, GITHUB_API_URL,
+/// CACHE_BACKEND_URL, …) and from the client registry file that CLIENT_REGISTRY_FILE_PATH names.
+/// All of them are in docs/configuration.md.
 #[derive(Debug, Parser)]
 #[command(name = "github-proxy", version)]
 pub struct Arguments {
