@@ -137,7 +137,11 @@ impl<'a> EnvoyConfig<'a> {
     ///
     /// # Errors
     /// A template is broken.
-    pub fn wasm_plugin(&self) -> anyhow::Result<String> {
+    pub fn wasm_plugin(mut self) -> anyhow::Result<String> {
+        // A WasmPlugin cannot set `allow_on_headers_stop_iteration`.
+        if let Some(pool) = self.plugin.get_mut("pool") {
+            pool["inspect_bodies"] = Value::Bool(false);
+        }
         self.render("wasmplugin.yaml.j2")
     }
 

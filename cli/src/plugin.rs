@@ -71,14 +71,17 @@ fn cache(settings: &Settings, clusters: &Clusters) -> Value {
 
 fn pool(settings: &Settings) -> Value {
     let pool = &settings.pool;
-    Value::Object(those_set([
+    let mut pool = those_set([
         ("rate_poll_seconds", pool.rate_poll_seconds),
         ("token_padding_minutes", pool.token_padding_minutes),
         (
             "low_priority_reserve_percent",
             pool.low_priority_reserve_percent,
         ),
-    ]))
+    ]);
+    // Goes with `allow_on_headers_stop_iteration` beside it.
+    pool.insert("inspect_bodies".to_owned(), Value::Bool(true));
+    Value::Object(pool)
 }
 
 fn those_set<const N: usize>(numbers: [(&str, Option<u64>); N]) -> Map<String, Value> {

@@ -147,7 +147,11 @@ impl HttpContext for Http {
             let chunk = host::body(BufferType::HttpRequestBody, size);
             self.0.take(Event::RequestBody { chunk, end });
         }
-        Action::Continue
+        if self.0.phase().holds_request() {
+            Action::Pause
+        } else {
+            Action::Continue
+        }
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {

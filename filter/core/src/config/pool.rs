@@ -17,6 +17,11 @@ pub struct PoolSettings {
     /// The share of each credential's limit that clients of low priority leave to the others;
     /// percent, 0 to 90.
     pub low_priority_reserve_percent: u64,
+    /// Whether Envoy hands the filter the body of a response that it holds back
+    /// (`allow_on_headers_stop_iteration` in its plugin configuration). With it, a 401 or 403 is
+    /// told apart by its message, and GraphQL's RATE_LIMITED is seen; without it, a response
+    /// that only its body explains goes to the client.
+    pub inspect_bodies: bool,
 }
 
 impl Default for PoolSettings {
@@ -25,6 +30,7 @@ impl Default for PoolSettings {
             rate_poll_seconds: 60,
             token_padding_minutes: 10,
             low_priority_reserve_percent: 20,
+            inspect_bodies: false,
         }
     }
 }
@@ -35,6 +41,7 @@ impl PoolSettings {
             "rate_poll_seconds",
             "token_padding_minutes",
             "low_priority_reserve_percent",
+            "inspect_bodies",
         ])?;
         let default = Self::default();
         Some(Self {
@@ -53,6 +60,7 @@ impl PoolSettings {
                 0..=90,
                 default.low_priority_reserve_percent,
             ),
+            inspect_bodies: fields.flag("inspect_bodies"),
         })
     }
 }

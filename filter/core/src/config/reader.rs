@@ -192,6 +192,17 @@ impl<'a> Fields<'_, 'a> {
             .and_then(|node| node.integer(range))
             .unwrap_or(default)
     }
+
+    /// The truth value `key`, `false` when it is left out.
+    pub(super) fn flag(&self, key: &str) -> bool {
+        let Some(node) = self.optional(key) else {
+            return false;
+        };
+        node.value.as_bool().unwrap_or_else(|| {
+            node.error("expected true or false");
+            false
+        })
+    }
 }
 
 /// A key as it may be shown: what cannot be an ordinary key may be a secret

@@ -69,10 +69,12 @@ impl Forwarded {
                 world,
                 effects,
             ),
-            Reading::Unclear if !end => Phase::Judging(Box::new(Judging {
-                forwarded: self,
-                response,
-            })),
+            Reading::Unclear if !end && world.proxy.config.pool.inspect_bodies => {
+                Phase::Judging(Box::new(Judging {
+                    forwarded: self,
+                    response,
+                }))
+            }
             Reading::Unclear | Reading::Fine => {
                 self.accepted(&response, world, effects);
                 self.conclude(response, Delivery::Stream { held, end }, world, effects)

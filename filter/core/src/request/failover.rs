@@ -10,12 +10,15 @@ use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::refusal::{self, CredentialRefusal, Reading};
 use crate::pool::upkeep;
+use serde::de::IgnoredAny;
 
 /// How long a primary limit lasts when GitHub does not say, seconds.
 const UNKNOWN_RESET: u64 = 60;
 
 impl Judging {
-    /// Looks into the body, which Envoy holds back meanwhile: `held` is all of it so far.
+    /// Looks into the body, which Envoy holds back meanwhile: `held` is all of it so far. Envoy
+    /// does not always say which part is the last one, so what cannot be a message of GitHub's
+    /// goes on at once, and a message is complete once it can be read.
     pub(super) fn chunk(
         self: Box<Self>,
         held: Vec<u8>,
@@ -24,7 +27,12 @@ impl Judging {
         effects: &mut Vec<Effect>,
     ) -> Phase {
         let longest = refusal::LONGEST_MESSAGE;
-        if !end && held.len() <= longest {
+        let may_be_message = held
+            .trim_ascii_start()
+            .first()
+            .is_none_or(|first| *first == b'{');
+        let is_complete = serde_json::from_slice::<IgnoredAny>(&held).is_ok();
+        if !end && may_be_message && held.len() <= longest && !is_complete {
             return Phase::Judging(self);
         }
         let Self {

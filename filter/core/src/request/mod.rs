@@ -259,6 +259,14 @@ impl Phase {
         }
     }
 
+    /// Whether the request is held back from the upstream.
+    pub fn holds_request(&self) -> bool {
+        matches!(
+            self,
+            Self::LookingUp(_) | Self::Yielding(_) | Self::Waiting(_) | Self::AwaitingToken(_)
+        )
+    }
+
     /// Whether the upstream's response is held back from the client.
     pub fn holds_response(&self) -> bool {
         matches!(self, Self::Judging(_) | Self::Resending(_))

@@ -28,7 +28,7 @@ impl Fixture {
     fn new(cache: &str) -> Self {
         let json = format!(
             r#"{{"upstream":{{"authority":"api.github.com"}},"cache":{{{cache}}},
-            "clients":[
+            "pool":{{"inspect_bodies":true}},"clients":[
                 {{"name":"all","token":"token-all"}},
                 {{"name":"reader","token":"token-reader","scopes":[{{"method":"GET","path":"/repos/.*"}}]}},
                 {{"name":"late","tokens":[{{"token":"token-late","expires":1}}]}}],
