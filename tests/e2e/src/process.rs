@@ -130,7 +130,11 @@ impl Drop for Process {
         // Of a test that fails, the log says more than the assertion.
         if std::thread::panicking() {
             let status = self.child.try_wait();
-            println!("process {} ({status:?}) said:\n{}", self.id(), self.stderr());
+            println!(
+                "process {} ({status:?}) said:\n{}",
+                self.id(),
+                self.stderr()
+            );
         }
         if self.has_ended() {
             return;

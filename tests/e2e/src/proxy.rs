@@ -239,4 +239,9 @@ impl Proxy {
     pub async fn stop(self) -> Ended {
         self.process.stop().await
     }
+
+    /// Waits for the end, which comes by itself, and keeps the folder of its files.
+    pub async fn end(self) -> (Ended, TempDir) {
+        (self.process.end().await, self.folder)
+    }
 }

@@ -1,0 +1,77 @@
+//! Real bodies: every example of a GET in GitHub's published description of its API comes through
+//! the proxy as GitHub would send it, and costs nothing the second time.
+
+use e2e::{GitHub, Proxy, Request};
+use github_simulator::catalogue;
+use github_simulator::log::Cost;
+use std::collections::BTreeMap;
+
+/// Fields of a response that describe the representation, and so have to be the same with and
+/// without the proxy.
+const DESCRIBING: [&str; 4] = [
+    "content-type",
+    "x-github-media-type",
+    "link",
+    "last-modified",
+];
+
+/// Each example: the first answer through the proxy, the second one and GitHub's own are equal
+/// byte for byte; the second costs nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_passes_unchanged_and_is_paid_for_once() {
+    let file = catalogue::installed();
+    let file = file.expect("GitHub's API description, which scripts/setup --test fetches");
+    let github = GitHub::start().await;
+    let examples = github.load_openapi(&file).expect("a description");
+    assert!(examples.len() > 300, "only {} examples", examples.len());
+    let proxy = Proxy::before(&github).start().await;
+    github.set_quota("*", "*", 1_000_000, 3_600);
+
+    let mut faults: BTreeMap<&str, String> = BTreeMap::new();
+    for example in &examples {
+        let direct = Request::new(github.api_address(), "GET", &example.path);
+        let token = format!("Bearer {}", e2e::github::CREDENTIALS[0].1);
+        let direct = direct.header("authorization", &token).send().await;
+        let before = github.requests().last().map_or(0, |entry| entry.id);
+        let first = proxy.get(&example.path).await;
+        let second = proxy.get(&example.path).await;
+        let mut wrong = Vec::new();
+        if direct.status != 200 || direct.body != example.body.to_string() {
+            wrong.push("the simulator does not serve it".to_owned());
+        }
+        for (which, response) in [("first", &first), ("second", &second)] {
+            if (response.status, &response.body) != (direct.status, &direct.body) {
+                wrong.push(format!("the {which} body differs ({})", response.status));
+            }
+            for name in DESCRIBING {
+                if response.header(name) != direct.header(name) {
+                    wrong.push(format!("{name} of the {which} answer differs"));
+                }
+            }
+        }
+        let costs: Vec<Cost> = github
+            .requests_after(before)
+            .iter()
+            .map(|it| it.cost)
+            .collect();
+        if costs != [Cost::Counted, Cost::Free] {
+            wrong.push(format!(
+                "the costs were {costs:?} ({}; {})",
+                first.cache(),
+                second.cache()
+            ));
+        }
+        if !wrong.is_empty() {
+            faults.insert(
+                &example.operation,
+                format!("{}: {}", example.path, wrong.join(", ")),
+            );
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "{} of {}: {faults:#?}",
+        faults.len(),
+        examples.len()
+    );
+}
