@@ -175,7 +175,8 @@ pub fn deposited(
     advance(vm, root, pending);
 }
 
-fn fields(call: &Call) -> [(&str, &str); 3] {
+/// A call to Webdis as header fields.
+pub fn fields(call: &Call) -> [(&str, &str); 3] {
     [
         (":method", call.method),
         (":path", call.path.as_str()),

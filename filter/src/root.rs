@@ -97,7 +97,11 @@ impl Root {
                 upkeep::exchanged(proxy, member, Exchange::Answered { status, body })
             }
             Purpose::Poll(member) => upkeep::polled(proxy, member, status, body),
-            Purpose::Ask(_) | Purpose::Resend => return,
+            Purpose::Report(budget, report) => {
+                upkeep::reported(&self.vm, self.id, proxy, &budget, &report, status, body);
+                return;
+            }
+            Purpose::Expire | Purpose::Ask(_) | Purpose::Resend => return,
         };
         upkeep::carry_out(&self.vm, effects);
     }

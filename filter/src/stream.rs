@@ -97,7 +97,8 @@ impl Stream {
                 });
                 self.take_later(Event::Resent(answer));
             }
-            Purpose::Deposit(..) | Purpose::Exchange(_) | Purpose::Poll(_) => {}
+            // The root's.
+            _ => {}
         }
     }
 

@@ -1,10 +1,13 @@
 //! The pool's chores, carried out: tokens of Apps are signed for and exchanged, rates polled.
 //! Whichever worker ticks first takes a chore on for all.
 
-use crate::effects::dispatch;
+use crate::effects::{dispatch, fields};
 use crate::host::{self, CannotSign, Shared};
 use crate::vm::{Purpose, Vm};
+use github_proxy_core::budget::{Budget, Report};
+use github_proxy_core::cache::cluster::{self, Call, Operation};
 use github_proxy_core::config::{Config, CredentialKind};
+use github_proxy_core::metric::Metric;
 use github_proxy_core::pool::app;
 use github_proxy_core::pool::upkeep::{self, Chore, Exchange, TIMEOUT_MILLIS};
 use github_proxy_core::request::{Effect, Proxy};
@@ -29,7 +32,66 @@ pub fn run(vm: &Vm, root: u32, proxy: &Proxy) {
         let effects = start(vm, root, proxy, chore);
         carry_out(vm, effects);
     }
+    report(vm, root, proxy);
     vm.set_urgent(upkeep::is_urgent(&proxy.pool, &Shared, host::now()));
+}
+
+/// Tells the other replicas what clients spent of their budgets.
+fn report(vm: &Vm, root: u32, proxy: &Proxy) {
+    for (budget, report) in upkeep::reports(proxy, &Shared, host::now()) {
+        let call = Call::add(&report.counter, report.amount);
+        let purpose = Purpose::Report(budget.clone(), report.clone());
+        let open = vm.worker.borrow_mut().breaker.admits(host::now());
+        if !open || !ask(vm, root, proxy, &call, purpose) {
+            budget.unheard(&Shared, &report);
+        }
+    }
+}
+
+/// Takes the sum over all replicas.
+pub fn reported(
+    vm: &Vm,
+    root: u32,
+    proxy: &Proxy,
+    budget: &Budget,
+    report: &Report,
+    status: u16,
+    body: &[u8],
+) {
+    let sum = cluster::sum(status, body);
+    vm.worker
+        .borrow_mut()
+        .breaker
+        .record(sum.is_ok(), host::now());
+    match sum {
+        Ok(sum) => {
+            budget.heard(&Shared, report, sum);
+            if sum == report.amount {
+                ask(
+                    vm,
+                    root,
+                    proxy,
+                    &Call::expire(&report.counter),
+                    Purpose::Expire,
+                );
+            }
+        }
+        Err(cluster::Failed) => {
+            budget.unheard(&Shared, report);
+            let metric = Metric::cache_error(Operation::Add.as_str());
+            vm.metrics.borrow_mut().record(metric);
+        }
+    }
+}
+
+/// Calls the cache cluster on behalf of the root.
+fn ask(vm: &Vm, root: u32, proxy: &Proxy, call: &Call, purpose: Purpose) -> bool {
+    let cache = &proxy.config.cache;
+    let Some(cluster) = &cache.cluster else {
+        return false;
+    };
+    let timeout = Duration::from_millis(cache.timeout_milliseconds);
+    dispatch(vm, cluster, &fields(call), None, timeout, root, purpose)
 }
 
 fn start(vm: &Vm, root: u32, proxy: &Proxy, chore: Chore<'_>) -> Vec<Effect> {

@@ -5,6 +5,7 @@
 
 use crate::host::{self, Metrics, Shared};
 use crate::stream::Stream;
+use github_proxy_core::budget::{Budget, Report};
 use github_proxy_core::cache::cluster::Operation;
 use github_proxy_core::flight;
 use github_proxy_core::request::{Deposit, Worker};
@@ -71,6 +72,10 @@ pub enum Purpose {
     Exchange(usize),
     /// A credential's rates, by its index.
     Poll(usize),
+    /// What a client spent, for the other replicas.
+    Report(Budget, Report),
+    /// A counter's end.
+    Expire,
 }
 
 /// A deposit, with where it goes.

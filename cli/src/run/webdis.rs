@@ -22,7 +22,7 @@ use super::say;
 use crate::env::{HostPort, Redis};
 
 /// The commands that the filter uses.
-const COMMANDS: [&str; 6] = ["GET", "GETRANGE", "SETEX", "SET", "DEL", "EXPIRE"];
+const COMMANDS: [&str; 7] = ["GET", "GETRANGE", "SETEX", "SET", "DEL", "INCRBY", "EXPIRE"];
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Whoever lived that long did not die of its configuration.

@@ -2,6 +2,7 @@
 //! globals. The filter feeds events in and carries effects out; see `request`.
 
 pub mod auth;
+pub mod budget;
 pub mod cache;
 pub mod conditional;
 pub mod config;

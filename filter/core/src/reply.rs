@@ -36,6 +36,19 @@ pub enum Refusal {
         /// Requests per window of the whole pool.
         limit: u64,
     },
+    /// The client's own budget is spent.
+    Budget {
+        /// Whose.
+        client: String,
+        /// When the hour ends, Unix seconds.
+        reset: u64,
+        /// Seconds from now, at least 1.
+        retry_after: u64,
+        /// The resource that ran out.
+        resource: String,
+        /// Requests per hour.
+        limit: u64,
+    },
     /// All credentials of the pool that could serve it are paused by secondary limits.
     PoolPaused {
         /// The end of the first pause, Unix seconds.
@@ -57,6 +70,7 @@ impl Refusal {
             Self::BadToken => Some("bad_token"),
             Self::ExpiredToken => Some("expired_token"),
             Self::Scope { .. } => Some("scope"),
+            Self::Budget { .. } => Some("budget"),
             Self::Path => Some("path"),
             Self::PoolExhausted { .. } | Self::PoolPaused { .. } | Self::NoCredential => {
                 Some("pool_exhausted")
@@ -69,7 +83,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Self::NoToken | Self::BadToken | Self::ExpiredToken => 401,
-            Self::Scope { .. } | Self::PoolExhausted { .. } => 403,
+            Self::Scope { .. } | Self::Budget { .. } | Self::PoolExhausted { .. } => 403,
             Self::PoolPaused { .. } => 429,
             Self::Path => 400,
             Self::Unreachable => 502,
@@ -85,6 +99,7 @@ impl Refusal {
             }
             Self::Path => "Problems parsing the request path".to_owned(),
             Self::PoolExhausted { .. } => "API rate limit exceeded for all credentials".to_owned(),
+            Self::Budget { client, .. } => format!("API rate limit exceeded for client {client}"),
             Self::PoolPaused { .. } => {
                 "You have exceeded a secondary rate limit on all credentials".to_owned()
             }
@@ -106,6 +121,13 @@ impl Refusal {
                 retry_after,
                 resource,
                 limit,
+            }
+            | Self::Budget {
+                reset,
+                retry_after,
+                resource,
+                limit,
+                ..
             } => {
                 headers.set("retry-after", retry_after.to_string());
                 headers.set("x-ratelimit-limit", limit.to_string());

@@ -1,6 +1,7 @@
 //! What a request looks like when it goes to GitHub: where to, as whom, with which validator,
 //! and without what concerns the client, the proxy's hop or Envoy.
 
+use crate::cache::key;
 use crate::config::Upstream;
 use crate::header::Headers;
 use crate::path::{Mount, Target};
@@ -80,7 +81,8 @@ pub fn edits(
     let mut edits: Vec<Edit> = Vec::with_capacity(8);
     let mut remove: Vec<&str> = Vec::new();
     for (name, _) in request.iter() {
-        let replaced = *validator != Validator::Client && PRECONDITIONS.contains(&name);
+        let replaced = *validator != Validator::Client && PRECONDITIONS.contains(&name)
+            || cacheable && name == "accept" && key::accept(request).is_none();
         if OF_THE_CLIENT.contains(&name) || request.is_hop_by_hop(name) || replaced {
             remove.push(name);
         }

@@ -2,7 +2,8 @@
 //!
 //! `:authority` is the key, so that a MAGLEV or RING_HASH cluster shards by it. Webdis reports
 //! an error of Redis as a 200 with JSON, and a missing key as a 404 (for `.bin`), so answers
-//! are read, not trusted. Only GET, GETRANGE, SETEX, SET and DEL are used.
+//! are read, not trusted. Only GET, GETRANGE, SETEX, SET, DEL, INCRBY and EXPIRE are
+//! used.
 
 use crate::cache::entry::{Entry, Peek, PEEK};
 use crate::cache::key::Key;
@@ -25,6 +26,10 @@ pub enum Operation {
     Lock,
     /// Give that right back.
     Unlock,
+    /// Add to a counter that all replicas share.
+    Add,
+    /// Let such a counter go in time.
+    Expire,
 }
 
 impl Operation {
@@ -36,6 +41,8 @@ impl Operation {
             Self::Set => "set",
             Self::Lock => "lock",
             Self::Unlock => "unlock",
+            Self::Add => "add",
+            Self::Expire => "expire",
         }
     }
 }
@@ -96,6 +103,28 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Adds `amount` to the counter of a budget.
+    pub fn add(counter: &str, amount: u64) -> Self {
+        Self {
+            operation: Operation::Add,
+            method: "GET",
+            authority: counter.to_owned(),
+            path: format!("/INCRBY/{counter}/{amount}"),
+        }
+    }
+
+    /// Lets that counter go once nobody asks for it any more: its hour and another one.
+    pub fn expire(counter: &str) -> Self {
+        Self {
+            operation: Operation::Expire,
+            method: "GET",
+            authority: counter.to_owned(),
+            path: format!("/EXPIRE/{counter}/7200"),
+        }
+    }
+}
+
 /// Hex like every key, and never the key of an entry: longer by one byte.
 fn lock_key(key: &Key) -> String {
     format!("{}00", key.hex())
@@ -137,13 +166,22 @@ pub fn written(operation: Operation, status: u16, body: &[u8]) -> Result<(), Fai
     let command = match operation {
         Operation::Set => "SETEX",
         Operation::Unlock => "DEL",
-        Operation::Get | Operation::Peek | Operation::Lock => return Err(Failed),
+        Operation::Expire => "EXPIRE",
+        Operation::Get | Operation::Peek | Operation::Lock | Operation::Add => return Err(Failed),
     };
     match reply(status, body, command)? {
         Value::Number(_) => Ok(()),
         Value::Array(parts) if parts.first() == Some(&Value::Bool(true)) => Ok(()),
         _ => Err(Failed),
     }
+}
+
+/// What a counter stands at after `Call::add`.
+///
+/// # Errors
+/// The cluster did not say.
+pub fn sum(status: u16, body: &[u8]) -> Result<u64, Failed> {
+    reply(status, body, "INCRBY")?.as_u64().ok_or(Failed)
 }
 
 /// The reply in `{"COMMAND": reply}`.
@@ -180,6 +218,8 @@ mod tests {
         assert_eq!(entry(503, vec![], &key), Err(Failed));
         assert_eq!(entry(200, b"not an entry".to_vec(), &key), Ok(None));
         assert_eq!(peek(200, b""), Ok(None));
+        assert_eq!(sum(200, br#"{"INCRBY":7}"#), Ok(7));
+        assert_eq!(sum(200, br#"{"INCRBY":[false,"ERR"]}"#), Err(Failed));
         assert_eq!(granted(200, br#"{"SET":[true,"OK"]}"#), Ok(true));
         assert_eq!(granted(200, br#"{"SET":null}"#), Ok(false));
         assert_eq!(granted(200, br#"{"SET":[false,"ERR x"]}"#), Err(Failed));

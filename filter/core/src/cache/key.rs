@@ -13,6 +13,12 @@ const VERSION: &[u8] = b"github-proxy/1";
 /// Request fields that select a representation on every GitHub endpoint.
 pub const SELECTING: [&str; 2] = ["accept", "x-github-api-version"];
 
+/// The request's Accept as far as it selects anything: `*/*` says as much as none at all
+/// (RFC 9110 §12.5.1), so curl and a client that sends none share one representation.
+pub fn accept(request: &Headers) -> Option<Vec<u8>> {
+    request.joined("accept").filter(|accept| accept != b"*/*")
+}
+
 /// SHA-256 over what selects a representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(pub [u8; 32]);
@@ -30,8 +36,8 @@ impl Key {
         part(pool.as_bytes());
         part(authority.as_bytes());
         part(path_and_query.as_bytes());
-        for name in SELECTING {
-            match request.joined(name) {
+        for value in [accept(request), request.joined("x-github-api-version")] {
+            match value {
                 Some(value) => part(&value),
                 // No value of that length exists: absent is not the same as empty.
                 None => part(b"\0absent"),
@@ -98,6 +104,8 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+        let any = key("default", "/user", &[("accept", "*/*")]);
+        assert_eq!(any, key("default", "/user", &[]));
         assert_eq!(
             base,
             key(

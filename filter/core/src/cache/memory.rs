@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 const SEGMENTS: u64 = 32;
 /// Entries of one segment: 8,192 in all.
 const SLOTS: u16 = 256;
+/// What the head of an entry may take beside its body: header fields are a few KiB.
+const HEAD_ALLOWANCE: usize = 16 * 1024;
 /// A use is noted at most this often, milliseconds: order by use needs no more.
 const USE_GRAIN: u64 = 1_000;
 
@@ -53,6 +55,11 @@ impl Memory {
             segment_bytes: usize::try_from(bytes / SEGMENTS).unwrap_or(usize::MAX),
             ttl_millis: ttl_seconds.saturating_mul(1_000),
         }
+    }
+
+    /// The longest body that is sure to fit with its head, bytes.
+    pub fn longest_body(&self) -> usize {
+        self.segment_bytes.saturating_sub(HEAD_ALLOWANCE)
     }
 
     /// Whether an entry of `bytes` (encoded) can be kept at all.

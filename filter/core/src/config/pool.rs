@@ -17,6 +17,12 @@ pub struct PoolSettings {
     /// The share of each credential's limit that clients of low priority leave to the others;
     /// percent, 0 to 90.
     pub low_priority_reserve_percent: u64,
+    /// Points that counted requests may spend on a credential in a minute (a read costs 1, a
+    /// write 5), 0 to 100,000; 0: no limit. GitHub's secondary limit is 900.
+    pub points_per_minute: u64,
+    /// Counted requests under way at once on a credential, 0 to 10,000; 0: no limit. GitHub's
+    /// secondary limit is 100.
+    pub concurrency: u64,
     /// Whether Envoy hands the filter the body of a response that it holds back
     /// (`allow_on_headers_stop_iteration` in its plugin configuration). With it, a 401 or 403 is
     /// told apart by its message, and GraphQL's RATE_LIMITED is seen; without it, a response
@@ -30,6 +36,8 @@ impl Default for PoolSettings {
             rate_poll_seconds: 60,
             token_padding_minutes: 10,
             low_priority_reserve_percent: 20,
+            points_per_minute: 900,
+            concurrency: 100,
             inspect_bodies: false,
         }
     }
@@ -41,6 +49,8 @@ impl PoolSettings {
             "rate_poll_seconds",
             "token_padding_minutes",
             "low_priority_reserve_percent",
+            "points_per_minute",
+            "concurrency",
             "inspect_bodies",
         ])?;
         let default = Self::default();
@@ -60,6 +70,12 @@ impl PoolSettings {
                 0..=90,
                 default.low_priority_reserve_percent,
             ),
+            points_per_minute: fields.integer_or(
+                "points_per_minute",
+                0..=100_000,
+                default.points_per_minute,
+            ),
+            concurrency: fields.integer_or("concurrency", 0..=10_000, default.concurrency),
             inspect_bodies: fields.flag("inspect_bodies"),
         })
     }

@@ -12,7 +12,7 @@ pub mod refusal;
 pub mod upkeep;
 
 use self::health::{Health, HealthKey};
-use self::rate::{RateKey, Standing, ASSUMED_LIMIT};
+use self::rate::{Pace, RateKey, ASSUMED_LIMIT};
 use crate::config::{Credential, CredentialKind};
 use crate::secret::Secret;
 use crate::shared::{update, SharedData};
@@ -78,6 +78,8 @@ pub enum Unavailable {
     Exhausted(u64),
     /// Paused for a secondary limit; the earliest end, Unix seconds.
     Paused(u64),
+    /// As many requests under way or sent this minute as GitHub likes; until when, Unix seconds.
+    Busy(u64),
     /// GitHub accepts none of them.
     Broken,
 }
@@ -196,19 +198,26 @@ pub struct Wish<'a> {
     pub favourite: Option<u64>,
     /// Credentials that refused this request already.
     pub tried: &'a [HealthKey],
+    /// What it will cost of the secondary limit; `None`: nothing, since it is a revalidation,
+    /// which no counted request shall delay.
+    pub points: Option<u64>,
+    /// Percent of each limit that this request leaves to others.
+    pub reserve_percent: u64,
 }
 
 /// All credentials, in the order of the configuration.
 #[derive(Debug)]
 pub struct Pool {
     members: Vec<Member>,
+    pace: Pace,
 }
 
 impl Pool {
     /// Readies the credentials of a configuration.
-    pub fn new(credentials: &[Credential]) -> Self {
+    pub fn new(credentials: &[Credential], pace: Pace) -> Self {
         Self {
             members: credentials.iter().map(Member::new).collect(),
+            pace,
         }
     }
 
@@ -255,10 +264,18 @@ impl Pool {
                 unable.soon |= health.exchange.failures == 0;
                 continue;
             };
-            let standing = member.rates.get(shared, wish.resource);
-            let left = standing.as_ref().map_or(ASSUMED_LIMIT, |s| s.left(now));
+            let ledger = member.rates.ledger(shared);
+            let standing = ledger.standing(wish.resource);
+            let left = standing.map_or(ASSUMED_LIMIT, |s| s.left(now));
+            let limit = standing.map_or(ASSUMED_LIMIT, |s| s.rate.limit);
+            let left = left.saturating_sub(limit.saturating_mul(wish.reserve_percent) / 100);
+            let busy = wish
+                .points
+                .and_then(|points| ledger.busy_until(points, self.pace, now));
             if left == 0 {
                 unable.exhausted(standing.map_or(0, |s| s.rate.reset));
+            } else if let Some(until) = busy {
+                unable.busy(until);
             } else if wish.tried.contains(&member.health) {
                 continue;
             } else if wish.favourite == Some(grant.tag) {
@@ -280,11 +297,12 @@ impl Pool {
                 continue;
             }
             seen.push(member.rates);
-            let usable = !member.health.get(shared).broken;
+            if member.health.get(shared).broken {
+                continue;
+            }
             let standing = member.rates.get(shared, resource);
             let limit = standing.as_ref().map_or(ASSUMED_LIMIT, |s| s.rate.limit);
             let left = standing.as_ref().map_or(limit, |s| s.promised(now));
-            let left = if usable { left } else { 0 };
             sum.limit = sum.limit.saturating_add(limit);
             sum.remaining = sum.remaining.saturating_add(left);
             let reset = standing.map_or(0, |s| s.rate.reset);
@@ -301,10 +319,12 @@ impl Pool {
 
     /// What is known of every resource of a pool, by name; always at least the common ones.
     pub fn resources(&self, shared: &dyn SharedData, pool: &str) -> Vec<String> {
-        let known = self.of(pool).flat_map(|member| member.rates.all(shared));
-        let common = ["core", "search", "graphql"].map(str::to_owned);
-        let known = known.map(|standing: Standing| standing.rate.resource);
-        let mut names: Vec<String> = common.into_iter().chain(known).collect();
+        let mut names = ["core", "search", "graphql"].map(str::to_owned).to_vec();
+        for member in self.of(pool) {
+            let ledger = member.rates.ledger(shared);
+            let known = ledger.standings().iter();
+            names.extend(known.map(|standing| standing.rate.resource.clone()));
+        }
         names.sort();
         names.dedup();
         names
@@ -345,9 +365,14 @@ struct Reasons {
     soon: bool,
     reset: Option<u64>,
     pause: Option<u64>,
+    busy: Option<u64>,
 }
 
 impl Reasons {
+    fn busy(&mut self, until: u64) {
+        self.busy = Some(self.busy.map_or(until, |earlier| earlier.min(until)));
+    }
+
     fn exhausted(&mut self, reset: u64) {
         self.reset = Some(self.reset.map_or(reset, |earlier| earlier.min(reset)));
     }
@@ -357,6 +382,9 @@ impl Reasons {
     }
 
     fn verdict(self) -> Unavailable {
+        if let Some(until) = self.busy {
+            return Unavailable::Busy(until);
+        }
         match (self.soon, self.pause, self.reset) {
             (true, ..) => Unavailable::Soon,
             (_, Some(pause), Some(reset)) if pause <= reset => Unavailable::Paused(pause),

@@ -19,6 +19,8 @@ const SLOW_START: u64 = 20;
 const SLOW_START_WINDOW: u64 = 60;
 /// Resources kept per credential; GitHub has about fifteen.
 const MOST_RESOURCES: usize = 32;
+/// The window of GitHub's secondary limit on points, milliseconds.
+const MINUTE: u64 = 60_000;
 
 /// What GitHub said about one resource of one credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +127,67 @@ impl Standing {
     }
 }
 
-/// The rates under one key: of one credential, or of all that share a user's limit.
+/// What a request costs of the secondary limit (GitHub's docs: reads 1 point, writes 5).
+pub fn points_of(method: &str) -> u64 {
+    match method {
+        "GET" | "HEAD" | "OPTIONS" => 1,
+        _ => 5,
+    }
+}
+
+/// The secondary limits that the pool keeps to, so as not to trip them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Points a minute; 0: no limit.
+    pub points_per_minute: u64,
+    /// Counted requests under way at once; 0: no limit.
+    pub concurrency: u64,
+}
+
+/// All that is known of one limit: of one credential, or of all that share a user's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    standings: Vec<Standing>,
+    /// When the present minute began, Unix milliseconds.
+    minute: u64,
+    /// Points spent in it.
+    points: u64,
+}
+
+impl Ledger {
+    /// Every resource.
+    pub fn standings(&self) -> &[Standing] {
+        &self.standings
+    }
+
+    /// One resource.
+    pub fn standing(&self, resource: &str) -> Option<&Standing> {
+        let mut all = self.standings.iter();
+        all.find(|standing| standing.rate.resource == resource)
+    }
+
+    /// When a request of `points` may go out without overstepping the pace, Unix seconds;
+    /// `None`: now.
+    pub fn busy_until(&self, points: u64, pace: Pace, now: u64) -> Option<u64> {
+        let under_way: u64 = self.standings.iter().map(|it| it.in_flight).sum();
+        if pace.concurrency > 0 && under_way >= pace.concurrency {
+            return Some(now / 1_000 + 1);
+        }
+        let end = self.minute.saturating_add(MINUTE);
+        let spent = self.points.saturating_add(points) > pace.points_per_minute;
+        (pace.points_per_minute > 0 && now < end && spent).then(|| end.div_ceil(1_000))
+    }
+
+    fn spend(&mut self, points: u64, now: u64) {
+        if now >= self.minute.saturating_add(MINUTE) {
+            self.minute = now;
+            self.points = 0;
+        }
+        self.points = self.points.saturating_add(points);
+    }
+}
+
+/// Where a ledger is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateKey(pub u64);
 
@@ -135,21 +197,22 @@ impl RateKey {
     }
 
     /// All that is known.
-    pub fn all(self, shared: &dyn SharedData) -> Vec<Standing> {
+    pub fn ledger(self, shared: &dyn SharedData) -> Ledger {
         shared
             .get(&self.name())
-            .map_or_else(Vec::new, |(bytes, _)| read(&bytes))
+            .map_or_else(Ledger::default, |(bytes, _)| read(&bytes))
     }
 
     /// What is known of `resource`.
     pub fn get(self, shared: &dyn SharedData, resource: &str) -> Option<Standing> {
-        let mut all = self.all(shared).into_iter();
-        all.find(|standing| standing.rate.resource == resource)
+        self.ledger(shared).standing(resource).cloned()
     }
 
-    /// Notes that a counted request goes out.
-    pub fn reserve(self, shared: &dyn SharedData, resource: &str, now: u64) {
-        self.change(shared, |all| {
+    /// Notes that a counted request of `points` goes out.
+    pub fn reserve(self, shared: &dyn SharedData, resource: &str, points: u64, now: u64) {
+        self.change(shared, |ledger| {
+            ledger.spend(points, now);
+            let all = &mut ledger.standings;
             let at = all.iter().position(|it| it.rate.resource == resource);
             if let Some(standing) = at.and_then(|at| all.get_mut(at)) {
                 if standing.is_over(now) {
@@ -171,8 +234,9 @@ impl RateKey {
 
     /// Notes that a reserved request got its answer, or never will.
     pub fn settle(self, shared: &dyn SharedData, resource: &str) {
-        self.change(shared, |all| {
-            if let Some(standing) = all.iter_mut().find(|it| it.rate.resource == resource) {
+        self.change(shared, |ledger| {
+            let mut all = ledger.standings.iter_mut();
+            if let Some(standing) = all.find(|it| it.rate.resource == resource) {
                 standing.in_flight = standing.in_flight.saturating_sub(1);
             }
         });
@@ -182,7 +246,8 @@ impl RateKey {
     /// (its `used` is lower), or that is from a window long over, says nothing new. Returns
     /// whether this used up the resource.
     pub fn learn(self, shared: &dyn SharedData, seen: &Rate, now: u64) -> bool {
-        self.change(shared, |all| {
+        self.change(shared, |ledger| {
+            let all = &mut ledger.standings;
             let known = all.iter_mut().find(|it| it.rate.resource == seen.resource);
             let had_some = match known {
                 Some(known) => {
@@ -214,8 +279,9 @@ impl RateKey {
 
     /// Notes that a resource is used up until `reset`, whatever its fields said.
     pub fn exhaust(self, shared: &dyn SharedData, resource: &str, reset: u64) {
-        self.change(shared, |all| {
-            if let Some(standing) = all.iter_mut().find(|it| it.rate.resource == resource) {
+        self.change(shared, |ledger| {
+            let mut all = ledger.standings.iter_mut();
+            if let Some(standing) = all.find(|it| it.rate.resource == resource) {
                 standing.rate.remaining = 0;
                 standing.rate.reset = standing.rate.reset.max(reset);
                 standing.assumed = false;
@@ -226,17 +292,17 @@ impl RateKey {
     fn change<T>(
         self,
         shared: &dyn SharedData,
-        mut edit: impl FnMut(&mut Vec<Standing>) -> T,
+        mut edit: impl FnMut(&mut Ledger) -> T,
     ) -> Option<T> {
         update(shared, &self.name(), |bytes| {
-            let mut all = read(bytes);
-            let result = edit(&mut all);
-            (postcard::to_allocvec(&all).ok(), result)
+            let mut ledger = read(bytes);
+            let result = edit(&mut ledger);
+            (postcard::to_allocvec(&ledger).ok(), result)
         })
     }
 }
 
-fn read(bytes: &[u8]) -> Vec<Standing> {
+fn read(bytes: &[u8]) -> Ledger {
     postcard::from_bytes(bytes).unwrap_or_default()
 }
 
@@ -266,8 +332,8 @@ mod tests {
     fn a_reservation_counts_until_its_answer() {
         let map = Map::default();
         KEY.learn(&map, &rate(2, 8, 100), 0);
-        KEY.reserve(&map, "core", 0);
-        KEY.reserve(&map, "core", 0);
+        KEY.reserve(&map, "core", 1, 0);
+        KEY.reserve(&map, "core", 1, 0);
         assert_eq!(left(&map, 0), 0);
         KEY.settle(&map, "core");
         assert!(!KEY.learn(&map, &rate(1, 9, 100), 0));
@@ -298,7 +364,7 @@ mod tests {
         assert_eq!(left(&map, 99_999), 0);
         assert_eq!(left(&map, 100_000), SLOW_START);
         for _ in 0..SLOW_START {
-            KEY.reserve(&map, "core", 100_000);
+            KEY.reserve(&map, "core", 1, 100_000);
         }
         assert_eq!(left(&map, 100_001), 0);
         KEY.settle(&map, "core");
@@ -311,6 +377,26 @@ mod tests {
             100_100,
         );
         assert_eq!(left(&map, 100_200), 4_999 - (SLOW_START - 1));
+    }
+
+    #[test]
+    fn the_pace_is_kept_by_points_and_by_requests_under_way() {
+        let map = Map::default();
+        let pace = Pace {
+            points_per_minute: 10,
+            concurrency: 3,
+        };
+        let busy = |points, now| KEY.ledger(&map).busy_until(points, pace, now);
+        assert_eq!(busy(1, 105_000), None);
+        KEY.reserve(&map, "core", 5, 105_000);
+        KEY.reserve(&map, "core", 4, 106_000);
+        assert_eq!(busy(1, 107_000), None);
+        assert_eq!(busy(5, 107_000), Some(165), "the minute began at 105 s");
+        assert_eq!(busy(5, 165_000), None);
+        KEY.reserve(&map, "search", 1, 165_000);
+        assert_eq!(busy(1, 165_000), Some(166), "three under way");
+        KEY.settle(&map, "search");
+        assert_eq!(busy(1, 165_000), None);
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn app(name: &str) -> Credential {
 
 fn pool(names: &[&str]) -> Pool {
     let credentials: Vec<Credential> = names.iter().map(|name| pat(name, None)).collect();
-    Pool::new(&credentials)
+    Pool::new(&credentials, NO_PACE)
 }
 
 fn rate(remaining: u64, reset: u64) -> Rate {
@@ -46,6 +46,13 @@ const WISH: Wish<'static> = Wish {
     resource: "core",
     favourite: None,
     tried: &[],
+    points: Some(1),
+    reserve_percent: 0,
+};
+
+const NO_PACE: Pace = Pace {
+    points_per_minute: 0,
+    concurrency: 0,
 };
 
 fn chosen(pool: &Pool, map: &Map, wish: &Wish<'_>, now: u64) -> Result<String, Unavailable> {
@@ -136,7 +143,7 @@ fn the_favourite_serves_while_it_can() {
 #[test]
 fn tokens_of_one_user_share_one_limit() {
     let credentials = [pat("A", Some("bot")), pat("B", Some("bot")), pat("C", None)];
-    let (pool, map) = (Pool::new(&credentials), Map::default());
+    let (pool, map) = (Pool::new(&credentials, NO_PACE), Map::default());
     pool.members()[0].rates.learn(&map, &rate(0, 100), 0);
     for _ in 0..5 {
         assert_eq!(chosen(&pool, &map, &WISH, 0).unwrap(), "C");
@@ -149,7 +156,7 @@ fn tokens_of_one_user_share_one_limit() {
 
 #[test]
 fn an_app_serves_once_it_has_a_token_and_until_that_ends() {
-    let (pool, map) = (Pool::new(&[app("X")]), Map::default());
+    let (pool, map) = (Pool::new(&[app("X")], NO_PACE), Map::default());
     assert_eq!(chosen(&pool, &map, &WISH, 0), Err(Unavailable::Soon));
     let health = pool.members()[0].health;
     health.change(&map, |health| {
@@ -166,8 +173,51 @@ fn an_app_serves_once_it_has_a_token_and_until_that_ends() {
 }
 
 #[test]
+fn the_last_of_each_limit_is_left_to_others_where_asked() {
+    let (pool, map) = (pool(&["A"]), Map::default());
+    pool.members()[0].rates.learn(&map, &rate(2_000, 100), 0);
+    let low = Wish {
+        reserve_percent: 20,
+        ..WISH
+    };
+    assert_eq!(
+        chosen(&pool, &map, &low, 0),
+        Err(Unavailable::Exhausted(100))
+    );
+    assert!(chosen(&pool, &map, &WISH, 0).is_ok());
+    pool.members()[0].rates.learn(
+        &map,
+        &Rate {
+            used: 7_000,
+            ..rate(2_001, 200)
+        },
+        0,
+    );
+    assert!(chosen(&pool, &map, &low, 0).is_ok());
+}
+
+#[test]
+fn a_busy_credential_is_spared_counted_requests_only() {
+    let pace = Pace {
+        points_per_minute: 0,
+        concurrency: 1,
+    };
+    let credentials = [pat("A", None), pat("B", None)];
+    let (pool, map) = (Pool::new(&credentials, pace), Map::default());
+    pool.members()[0].rates.reserve(&map, "core", 1, 0);
+    assert_eq!(chosen(&pool, &map, &WISH, 0).unwrap(), "B");
+    pool.members()[1].rates.reserve(&map, "core", 1, 0);
+    assert_eq!(chosen(&pool, &map, &WISH, 0), Err(Unavailable::Busy(1)));
+    let free = Wish {
+        points: None,
+        ..WISH
+    };
+    assert!(chosen(&pool, &map, &free, 0).is_ok());
+}
+
+#[test]
 fn debug_output_tells_no_secret() {
-    let pool = Pool::new(&[pat("A", None), app("X")]);
+    let pool = Pool::new(&[pat("A", None), app("X")], NO_PACE);
     let grants = pool.grants(&Map::default(), "default", 0);
     let text = format!("{pool:?} {grants:?}");
     assert!(!text.contains("token-of-A") && !text.contains("\"key\""));

@@ -5,6 +5,7 @@
 use super::app::{self, Token};
 use super::rate::{resource_name, Rate};
 use super::{Kind, Member, Pool};
+use crate::budget::{Budget, Report};
 use crate::metric::Metric;
 use crate::request::{Effect, Proxy};
 use crate::secret::Secret;
@@ -96,6 +97,23 @@ fn poll_is_due(member: &Member, proxy: &Proxy, shared: &dyn SharedData, now: u64
 fn spread(interval: u64, seed: u64) -> u64 {
     let tenth = interval / 10;
     interval - tenth + seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (2 * tenth + 1)
+}
+
+/// What clients spent of their budgets since the other replicas were last told.
+pub fn reports(proxy: &Proxy, shared: &dyn SharedData, now: u64) -> Vec<(Budget, Report)> {
+    if proxy.config.cache.cluster.is_none() {
+        return Vec::new();
+    }
+    let clients = proxy.config.clients.clients().iter();
+    clients
+        .filter_map(|client| Some(Budget::new(&client.name, client.budget?)))
+        .flat_map(|budget| {
+            let reports = budget.reports(shared, now).into_iter();
+            reports
+                .map(move |report| (budget.clone(), report))
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// Whether some App has neither a token nor a failed attempt: then it is worth hurrying.

@@ -3,6 +3,7 @@
 use super::errand::Errand;
 use super::{lead, serve, Admitted, Effect, Phase, World};
 use crate::auth;
+use crate::budget::Budget;
 use crate::cache::key::Key;
 use crate::cache::policy::{classify, Cacheability};
 use crate::cache::status::CacheStatus;
@@ -80,6 +81,8 @@ fn admit(
         pool: client.pool.clone(),
         method: method.to_owned(),
         resource: rate::resource_of(&target.path),
+        budget: client.budget.map(|it| Budget::new(&client.name, it)),
+        priority: client.priority,
         key: Key::of(&client.pool, &config.upstream.authority, &path, &headers),
         path,
         me,

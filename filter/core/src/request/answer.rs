@@ -94,7 +94,11 @@ impl Forwarded {
         world: &World<'_>,
         effects: &mut Vec<Effect>,
     ) {
-        self.settle(world);
+        // GitHub counts what it answers, but for a 304 and for requests past a limit.
+        let reading = refusal::read(response.status, &response.headers, self.is_graphql());
+        let refused = matches!(reading, Reading::Refused(_));
+        let counted = !response.local && !refused && response.status != 304;
+        self.settle(counted, world);
         let duration = world.now.saturating_sub(self.sent_at);
         effects.push(Effect::Record(Metric::upstream_duration(duration)));
         if response.local {
@@ -108,7 +112,7 @@ impl Forwarded {
             &self.grant.name,
             resource,
             response.status,
-            response.status == 304,
+            !counted,
         )));
         if let Some(rate) = &rate {
             let used_up = self.grant.rates.learn(world.shared, rate, world.now);
@@ -219,7 +223,7 @@ impl Forwarded {
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let (admitted, entry) = self.errand.abandon(world, effects);
+        let (admitted, entry) = self.errand.abandon(Landing::Dissolved, world, effects);
         if let Some(entry) = entry {
             return serve::stale(&admitted, entry, world, effects);
         }
@@ -254,7 +258,7 @@ impl Forwarded {
         let get = !admitted.is_head();
         let storable = get && policy::storable(status, &response.headers);
         let fits = declared_length(&response.headers)
-            .is_none_or(|length| length <= world.proxy.config.cache.max_entry_bytes);
+            .is_none_or(|length| length <= world.proxy.longest_body);
         let kept = fits && (storable || get && policy::shareable(status, &response.headers));
         let cache = CacheStatus::Miss {
             forwarded,

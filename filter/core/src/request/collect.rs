@@ -57,7 +57,7 @@ impl Collecting {
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let limit = world.proxy.config.cache.max_entry_bytes;
+        let limit = world.proxy.longest_body;
         if self.writer.body().len().saturating_add(chunk.len()) > limit {
             release(&mut self.admitted, None, world, effects);
             lead::land(&mut self.admitted, Landing::Dissolved, world, effects);

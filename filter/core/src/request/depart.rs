@@ -5,16 +5,20 @@
 //! credential that fetched it is preferred, since the stored ETag is its own.
 
 use super::errand::{Asked, Errand, Forwarded, Part, RequestBody};
-use super::{serve, Admitted, AwaitingToken, Effect, Phase, World};
+use super::{serve, Admitted, AwaitingCredential, Effect, Phase, World};
+use crate::budget::Account;
 use crate::cache::entry::Entry;
+use crate::config::Priority;
 use crate::etag::{self, MemoKey};
-use crate::flight;
+use crate::flight::{self, Landing};
 use crate::pool::health::HealthKey;
-use crate::pool::{Grant, Unavailable, Wish};
+use crate::pool::{rate, Grant, Unavailable, Wish};
 use crate::upstream::{self, Validator};
 
 /// How long requests wait for an App's first token, milliseconds.
-const PATIENCE: u64 = 5_000;
+const PATIENCE_FOR_TOKEN: u64 = 5_000;
+/// How long they queue while every credential is busy, milliseconds.
+const PATIENCE_WHEN_BUSY: u64 = 2_000;
 
 impl Errand {
     /// Sends the request on its way, or answers it for want of a credential.
@@ -24,6 +28,10 @@ impl Errand {
     }
 
     fn depart_since(self, since: u64, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+        if let Some(account) = self.overdrawn(world) {
+            return self.over_budget(account, world, effects);
+        }
+        let waited = world.now.saturating_sub(since);
         match self.choose(&[], world) {
             Ok(grant) => {
                 let (validator, asked) = self.validator(&grant, world);
@@ -35,8 +43,14 @@ impl Errand {
                 let body = RequestBody::new(self.admitted.has_body);
                 Phase::Forwarded(self.sent(grant, asked, Vec::new(), body, world))
             }
-            Err(Unavailable::Soon) if world.now.saturating_sub(since) < PATIENCE => {
-                Phase::AwaitingToken(Box::new(AwaitingToken {
+            Err(Unavailable::Soon) if waited < PATIENCE_FOR_TOKEN => {
+                Phase::AwaitingCredential(Box::new(AwaitingCredential {
+                    errand: self,
+                    since,
+                }))
+            }
+            Err(Unavailable::Busy(_)) if waited < PATIENCE_WHEN_BUSY => {
+                Phase::AwaitingCredential(Box::new(AwaitingCredential {
                     errand: self,
                     since,
                 }))
@@ -60,8 +74,39 @@ impl Errand {
             resource: self.admitted.resource,
             favourite,
             tried,
+            points: self.entry().is_none().then(|| self.points()),
+            reserve_percent: match self.admitted.priority {
+                Priority::Low => world.proxy.config.pool.low_priority_reserve_percent,
+                Priority::Normal => 0,
+            },
         };
         world.proxy.pool.choose(world.shared, &wish, world.now)
+    }
+
+    fn points(&self) -> u64 {
+        rate::points_of(&self.admitted.method)
+    }
+
+    /// The client's account, if it is empty and the request will be counted. Questions about a
+    /// stored response are expected to cost nothing.
+    fn overdrawn(&self, world: &World<'_>) -> Option<Account> {
+        let Admitted {
+            budget, resource, ..
+        } = &self.admitted;
+        let budget = budget.as_ref().filter(|_| self.entry().is_none())?;
+        let account = budget.account(world.shared, resource, world.now);
+        (account.remaining == 0).then_some(account)
+    }
+
+    fn over_budget(
+        self,
+        account: Account,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        // Those who wait have budgets of their own.
+        let (admitted, _) = self.abandon(Landing::HandedOn, world, effects);
+        serve::over_budget(&admitted, account, world, effects)
     }
 
     /// The validator with which `grant` asks about the stored response.
@@ -115,7 +160,13 @@ impl Errand {
         let reserved = asked == Asked::Nothing;
         if reserved {
             let resource = self.admitted.resource;
-            grant.rates.reserve(world.shared, resource, world.now);
+            let points = self.points();
+            grant
+                .rates
+                .reserve(world.shared, resource, points, world.now);
+            if let Some(budget) = &self.admitted.budget {
+                budget.charge(world.shared, resource, world.now);
+            }
         }
         Box::new(Forwarded {
             errand: self,
@@ -136,7 +187,7 @@ impl Errand {
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let (admitted, entry) = self.abandon(world, effects);
+        let (admitted, entry) = self.abandon(Landing::Dissolved, world, effects);
         if let Some(entry) = entry {
             return serve::stale(&admitted, entry, world, effects);
         }
@@ -144,7 +195,7 @@ impl Errand {
     }
 }
 
-impl AwaitingToken {
+impl AwaitingCredential {
     pub(super) fn tick(self: Box<Self>, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
         self.errand.depart_since(self.since, world, effects)
     }

@@ -54,15 +54,16 @@ impl Errand {
         }
     }
 
-    /// Gives the errand up: others go on by themselves. What is left is the request, and the
-    /// stored response if it may stand in.
+    /// Gives the errand up; what becomes of those who wait is for `landing` to say. What is
+    /// left is the request, and the stored response if it may stand in.
     pub(super) fn abandon(
         self,
+        landing: Landing,
         world: &World<'_>,
         effects: &mut Vec<Effect>,
     ) -> (Admitted, Option<Entry>) {
         let mut admitted = self.admitted;
-        lead::land(&mut admitted, Landing::Dissolved, world, effects);
+        lead::land(&mut admitted, landing, world, effects);
         collect::release(&mut admitted, None, world, effects);
         let entry = match self.part {
             Part::Cached { entry, .. } => entry,
@@ -99,11 +100,24 @@ pub struct Forwarded {
 }
 
 impl Forwarded {
-    /// Gives back what was reserved, once there is an answer or there will be none.
-    pub(super) fn settle(&mut self, world: &World<'_>) {
-        if std::mem::take(&mut self.reserved) {
-            let resource = self.errand.admitted.resource;
+    /// Gives back what was reserved, once there is an answer or there will be none, and puts
+    /// the client's account right: `counted` is whether GitHub counted the request.
+    pub(super) fn settle(&mut self, counted: bool, world: &World<'_>) {
+        let Admitted {
+            resource, budget, ..
+        } = &self.errand.admitted;
+        let reserved = std::mem::take(&mut self.reserved);
+        if reserved {
             self.grant.rates.settle(world.shared, resource);
+        }
+        match budget {
+            Some(budget) if reserved && !counted => {
+                budget.refund(world.shared, resource, world.now);
+            }
+            Some(budget) if counted && !reserved => {
+                budget.charge(world.shared, resource, world.now);
+            }
+            _ => {}
         }
     }
 }

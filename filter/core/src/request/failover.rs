@@ -6,6 +6,7 @@ use super::answer::{pass, Delivery, Response};
 use super::errand::{Asked, Forwarded, Part, RequestBody};
 use super::{serve, Effect, Judging, Phase, World};
 use crate::cache::status::{CacheStatus, Forwarded as Why};
+use crate::flight::Landing;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::refusal::{self, CredentialRefusal, Reading};
@@ -172,7 +173,7 @@ impl Forwarded {
                 stored: false,
             },
         };
-        let (admitted, entry) = self.errand.abandon(world, effects);
+        let (admitted, entry) = self.errand.abandon(Landing::Dissolved, world, effects);
         match entry {
             Some(entry) => serve::stale(&admitted, entry, world, effects),
             None => pass(&admitted, &response, cache, delivery, world, effects),

@@ -106,7 +106,7 @@ impl LookingUp {
                 let entry = noted(operation, entry, world, effects).flatten();
                 self.found(entry, world, effects)
             }
-            Operation::Set | Operation::Unlock => Phase::LookingUp(self),
+            _ => Phase::LookingUp(self),
         }
     }
 

@@ -4,7 +4,7 @@
 //! Arrived ─┬─► Waiting ──► (lead, answered, alone)      an equal request is in flight
 //!          ├─► LookingUp ─┬─► Forwarded                 asking the cache cluster
 //!          │              └─► Yielding ─► LookingUp     another replica is asking GitHub
-//!          ├─► AwaitingToken ─► Forwarded               the first token of an App is on its way
+//!          ├─► AwaitingCredential ─► Forwarded          a token is on its way, all are busy
 //!          └─► Forwarded ─┬─► Judging ─► …              the body tells what the status means
 //!                         ├─► Resending ─► …            again, on another credential
 //!                         ├─► Collecting ─► Closed      a body streams past and is kept
@@ -23,17 +23,19 @@ mod failover;
 mod lead;
 mod serve;
 
+use crate::budget::Budget;
 use crate::cache::breaker::Breaker;
 use crate::cache::cluster::{Call, Operation};
 use crate::cache::entry::Entry;
-use crate::cache::key::Key;
+use crate::cache::key::{self, Key};
 use crate::cache::memory::Memory;
 use crate::cache::status::CacheStatus;
-use crate::config::Config;
+use crate::config::{Config, Priority};
 use crate::etag::Memo;
 use crate::flight::{Waiter, Wake};
 use crate::header::Headers;
 use crate::metric::Metric;
+use crate::pool::rate::Pace;
 use crate::pool::Pool;
 use crate::shared::SharedData;
 use crate::upstream::Edit;
@@ -51,14 +53,30 @@ pub struct Proxy {
     pub pool: Pool,
     /// Its memory level.
     pub memory: Memory,
+    /// The longest body that is kept, bytes.
+    pub longest_body: usize,
 }
 
 impl Proxy {
     /// Makes a configuration ready.
     pub fn new(config: Config) -> Self {
+        let cache = &config.cache;
+        let memory = Memory::new(cache.memory_bytes as u64, cache.ttl_seconds);
+        // Without a cluster, what memory cannot hold is not kept at all.
+        let longest_body = match &cache.cluster {
+            Some(_) => cache.max_entry_bytes,
+            None => cache.max_entry_bytes.min(memory.longest_body()),
+        };
         Self {
-            pool: Pool::new(&config.credentials),
-            memory: Memory::new(config.cache.memory_bytes as u64, config.cache.ttl_seconds),
+            pool: Pool::new(
+                &config.credentials,
+                Pace {
+                    points_per_minute: config.pool.points_per_minute,
+                    concurrency: config.pool.concurrency,
+                },
+            ),
+            memory,
+            longest_body,
             config,
         }
     }
@@ -235,8 +253,8 @@ pub enum Phase {
     Yielding(Box<Yielding>),
     /// An equal request of this Envoy is asking.
     Waiting(Box<Waiting>),
-    /// No credential is ready yet, but one will be.
-    AwaitingToken(Box<AwaitingToken>),
+    /// No credential is ready at this moment, but one will be soon.
+    AwaitingCredential(Box<AwaitingCredential>),
     /// On its way to GitHub.
     Forwarded(Box<Forwarded>),
     /// Held back until its body tells whether GitHub refused the credential.
@@ -253,7 +271,7 @@ impl Phase {
     /// Whether it has to hear of time going by, and if so, whether it is in a hurry.
     pub fn wants_ticks(&self) -> Option<bool> {
         match self {
-            Self::Yielding(_) | Self::AwaitingToken(_) => Some(true),
+            Self::Yielding(_) | Self::AwaitingCredential(_) => Some(true),
             Self::Waiting(_) => Some(false),
             _ => None,
         }
@@ -263,7 +281,7 @@ impl Phase {
     pub fn holds_request(&self) -> bool {
         matches!(
             self,
-            Self::LookingUp(_) | Self::Yielding(_) | Self::Waiting(_) | Self::AwaitingToken(_)
+            Self::LookingUp(_) | Self::Yielding(_) | Self::Waiting(_) | Self::AwaitingCredential(_)
         )
     }
 
@@ -300,9 +318,9 @@ pub struct Yielding {
     again_at: u64,
 }
 
-/// Waits for the first token of an App.
+/// Waits for the first token of an App, or for a credential that is busy.
 #[derive(Debug)]
-pub struct AwaitingToken {
+pub struct AwaitingCredential {
     errand: Errand,
     since: u64,
 }
@@ -330,6 +348,10 @@ pub struct Admitted {
     /// At the upstream, with the query.
     path: String,
     resource: &'static str,
+    /// Its own limit, if it has one.
+    budget: Option<Budget>,
+    /// Whether it leaves a reserve of each credential to the others.
+    priority: Priority,
     headers: Headers,
     key: Key,
     me: Waiter,
@@ -347,7 +369,7 @@ impl Admitted {
     }
 
     fn accept(&self) -> Option<Vec<u8>> {
-        self.headers.joined("accept")
+        key::accept(&self.headers)
     }
 }
 
@@ -358,7 +380,7 @@ pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Ef
         (Phase::Arrived, Event::Request { headers, me, end }) => {
             admit::arrive(headers, me, !end, world, &mut effects)
         }
-        (Phase::AwaitingToken(it), Event::Tick) => it.tick(world, &mut effects),
+        (Phase::AwaitingCredential(it), Event::Tick) => it.tick(world, &mut effects),
         (Phase::Forwarded(mut it), Event::RequestBody { chunk, end }) => {
             it.body = it.body.chunk(&chunk, end);
             Phase::Forwarded(it)
@@ -407,9 +429,9 @@ fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase
         Phase::LookingUp(it) => Some(it.admitted),
         Phase::Yielding(it) => Some(it.admitted),
         Phase::Waiting(it) => Some(it.admitted),
-        Phase::AwaitingToken(it) => Some(it.errand.admitted),
+        Phase::AwaitingCredential(it) => Some(it.errand.admitted),
         Phase::Forwarded(mut it) | Phase::Resending(mut it) => {
-            it.settle(world);
+            it.settle(true, world);
             Some(it.errand.admitted)
         }
         Phase::Judging(it) => Some(it.forwarded.errand.admitted),

@@ -1,12 +1,13 @@
 //! Answers that the proxy gives itself: from a stored response, or a refusal.
 
 use super::{depart, Admitted, Closed, Effect, Phase, Reply, ReplyBody, World};
+use crate::budget::Account;
 use crate::cache::entry::Entry;
 use crate::cache::status::CacheStatus;
 use crate::conditional::Preconditions;
 use crate::header::Headers;
 use crate::metric::Metric;
-use crate::pool::Unavailable;
+use crate::pool::{PoolRate, Unavailable};
 use crate::reply::Refusal;
 use serde_json::{json, Map, Value};
 
@@ -78,11 +79,26 @@ pub(super) fn may_be_stale(entry: &Entry, world: &World<'_>) -> bool {
     allowed > 0 && world.now.saturating_sub(entry.confirmed_at) <= allowed
 }
 
+/// What the client may use of `resource`: of the pool's limit, or of its own budget.
+fn rate(admitted: &Admitted, resource: &str, world: &World<'_>) -> PoolRate {
+    let pool = &world.proxy.pool;
+    let view = pool.view(world.shared, &admitted.pool, resource, world.now);
+    let Some(budget) = &admitted.budget else {
+        return view;
+    };
+    let account = budget.account(world.shared, resource, world.now);
+    PoolRate {
+        limit: account.limit,
+        remaining: account.remaining.min(view.remaining),
+        used: account.limit.saturating_sub(account.remaining),
+        reset: account.reset,
+    }
+}
+
 /// Describes the pool in the rate-limit fields, as its clients may use it: which credential
 /// served is nothing that a client should throttle by.
 pub(super) fn set_rate_limit(headers: &mut Headers, admitted: &Admitted, world: &World<'_>) {
-    let pool = &world.proxy.pool;
-    let rate = pool.view(world.shared, &admitted.pool, admitted.resource, world.now);
+    let rate = rate(admitted, admitted.resource, world);
     headers.set("x-ratelimit-limit", rate.limit.to_string());
     headers.set("x-ratelimit-remaining", rate.remaining.to_string());
     headers.set("x-ratelimit-used", rate.used.to_string());
@@ -108,7 +124,7 @@ pub(super) fn rate_limit(
 ) -> Phase {
     let pool = &world.proxy.pool;
     let shown = |resource: &str| {
-        let rate = pool.view(world.shared, &admitted.pool, resource, world.now);
+        let rate = rate(admitted, resource, world);
         json!({
             "limit": rate.limit,
             "used": rate.used,
@@ -160,6 +176,24 @@ pub(super) fn unreachable(admitted: &Admitted, effects: &mut Vec<Effect>) -> Pha
     )
 }
 
+/// The client has spent its budget.
+pub(super) fn over_budget(
+    admitted: &Admitted,
+    account: Account,
+    world: &World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Phase {
+    let refusal = Refusal::Budget {
+        client: admitted.client.clone(),
+        reset: account.reset,
+        retry_after: account.reset.saturating_sub(world.now / 1_000).max(1),
+        resource: admitted.resource.to_owned(),
+        limit: account.limit,
+    };
+    let (client, method) = (&admitted.client, &admitted.method);
+    refuse(client, method, admitted.started, refusal, effects)
+}
+
 /// No credential of the pool can serve.
 pub(super) fn pool_unavailable(
     admitted: &Admitted,
@@ -180,7 +214,7 @@ pub(super) fn pool_unavailable(
                 limit: view.limit,
             }
         }
-        Unavailable::Paused(until) => Refusal::PoolPaused {
+        Unavailable::Paused(until) | Unavailable::Busy(until) => Refusal::PoolPaused {
             reset: until,
             retry_after: after(until),
         },

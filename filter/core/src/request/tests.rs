@@ -31,6 +31,7 @@ impl Fixture {
             "pool":{{"inspect_bodies":true}},"clients":[
                 {{"name":"all","token":"token-all"}},
                 {{"name":"reader","token":"token-reader","scopes":[{{"method":"GET","path":"/repos/.*"}}]}},
+                {{"name":"thrifty","token":"token-thrifty","budget":2}},
                 {{"name":"late","tokens":[{{"token":"token-late","expires":1}}]}}],
             "credentials":[{{"name":"A","pat_env":"GITHUB_PAT_A"}},{{"name":"B","pat_env":"GITHUB_PAT_B"}}]}}"#
         );
@@ -685,6 +686,60 @@ fn a_write_that_is_not_all_here_is_not_repeated() {
         flow.passed("cache-status").unwrap(),
         "github-proxy; fwd=method"
     );
+}
+
+#[test]
+fn a_budget_is_spent_by_what_github_counts() {
+    let mut fixture = Fixture::new("");
+    let ask = |fixture: &mut Fixture, path: &str| {
+        fixture.raw(&[
+            (":method", "GET"),
+            (":path", path),
+            ("authorization", "token token-thrifty"),
+        ])
+    };
+    fixture.warm("one");
+    for path in ["/a", "/b"] {
+        let flow = ask(&mut fixture, path);
+        let flow = fixture.answer_200(flow, "x");
+        fixture.step(flow.phase, Event::Gone);
+    }
+    let flow = ask(&mut fixture, "/c");
+    let reply = flow.reply().unwrap();
+    assert_eq!(
+        (reply.status, reply.headers.text("x-ratelimit-limit")),
+        (403, Some("2"))
+    );
+    assert!(flow.recorded("github_proxy_denied.client=thrifty;.reason=budget;"));
+    // What is stored is still confirmed and served, and others are not concerned.
+    let flow = ask(&mut fixture, "/user");
+    let flow = fixture.answer(flow, "304", &[], true);
+    assert_eq!(
+        flow.reply().unwrap().headers.text("x-ratelimit-remaining"),
+        Some("0")
+    );
+    assert!(fixture.request("GET", "/c", &[]).edits().is_some());
+    fixture.now += 3_600_000;
+    assert!(ask(&mut fixture, "/d").edits().is_some());
+}
+
+#[test]
+fn whoever_waits_behind_a_spent_budget_goes_on() {
+    let mut fixture = Fixture::new("\"cluster\":\"cache\"");
+    crate::budget::Budget::new("thrifty", 2).charge(&fixture.map, "core", fixture.now);
+    crate::budget::Budget::new("thrifty", 2).charge(&fixture.map, "core", fixture.now);
+    let leader = fixture.raw(&[
+        (":method", "GET"),
+        (":path", "/user"),
+        ("authorization", "token token-thrifty"),
+    ]);
+    let follower = fixture.get();
+    let leader = fixture.cluster(leader, Operation::Lock, 200, br#"{"SET":[true,"OK"]}"#);
+    let leader = fixture.cluster(leader, Operation::Get, 404, b"");
+    assert_eq!(leader.reply().unwrap().status, 403);
+    assert_eq!(leader.wakes(), [(2, Wake::Lead)]);
+    let follower = fixture.step(follower.phase, Event::Woken(Wake::Lead));
+    assert_eq!(follower.asked(), ["lock"]);
 }
 
 #[test]
