@@ -89,6 +89,8 @@ pub struct Worker {
     pub memo: Memo,
     /// Guards the calls to the cache cluster.
     pub breaker: Breaker,
+    /// When the operator was last told that GitHub does not answer, Unix milliseconds.
+    warned_at: u64,
 }
 
 /// All that a step may see besides the request.
