@@ -1,5 +1,6 @@
 //! The simulator in place of GitHub, with three credentials of three users.
 
+use github_simulator::log::Cost;
 use github_simulator::{Handle, Options, Simulator};
 use std::ops::Deref;
 
@@ -26,6 +27,15 @@ impl GitHub {
         }
         let simulator = Simulator::start(options).await;
         Self(simulator.expect("the simulator starts"))
+    }
+}
+
+impl GitHub {
+    /// How many requests whose target starts with `prefix` were counted against a rate limit.
+    pub fn paid(&self, prefix: &str) -> usize {
+        let entries = self.requests_to(prefix);
+        let counted = entries.iter().filter(|entry| entry.cost == Cost::Counted);
+        counted.count()
     }
 }
 

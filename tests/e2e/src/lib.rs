@@ -9,6 +9,7 @@
 
 pub mod binaries;
 pub mod burst;
+pub mod cache_status;
 pub mod github;
 pub mod http;
 pub mod process;
@@ -25,6 +26,13 @@ pub use github::GitHub;
 pub use http::{Request, Response};
 pub use proxy::Proxy;
 pub use redis::Redis;
+
+/// A simulator, and a proxy before it with nothing special.
+pub async fn start() -> (GitHub, Proxy) {
+    let github = GitHub::start().await;
+    let proxy = Proxy::before(&github).start().await;
+    (github, proxy)
+}
 
 /// The token of the client `test`, who may do everything.
 pub const TOKEN: &str = "H+hYxlecgRq7yfmhq2COlJk7tpSwDmdsp8thdPsnbnQ=";

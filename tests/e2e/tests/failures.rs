@@ -1,13 +1,10 @@
 //! When GitHub fails: what is in the cache stands in where that is allowed, marked as what it is;
 //! otherwise clients see GitHub's own error, or one in its shape.
 
+use e2e::cache_status::{MISS, REVALIDATED, STALE};
 use e2e::{burst, GitHub, Proxy};
 use github_simulator::{Action, Ban, Document};
 use serde_json::json;
-
-const MISS: &str = "github-proxy; fwd=miss; stored";
-const REVALIDATED: &str = "github-proxy; hit; detail=revalidated";
-const STALE: &str = "github-proxy; hit; detail=stale-if-error";
 
 fn status(status: u16) -> Action {
     Action::Status {
@@ -32,8 +29,7 @@ fn every_failure() -> Vec<Action> {
 /// stale, and survives; once GitHub is back it is confirmed at no cost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_known_thing_outlives_every_failure() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     github.put_json("/things/known", json!({"n": 1}));
     let first = proxy.get("/things/known").await;
     assert_eq!(first.cache(), MISS);
@@ -63,8 +59,7 @@ async fn a_known_thing_outlives_every_failure() {
 /// where there was no answer, and it is not kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_thing_fails_as_github_does() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     for (number, failure) in every_failure().into_iter().enumerate() {
         let path = format!("/things/{number}");
         github.put_json(&path, json!({"n": number}));
@@ -110,8 +105,7 @@ async fn an_unknown_thing_fails_as_github_does() {
 /// A write that fails is sent once: whether it took effect nobody knows.
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_are_not_repeated() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     for failure in every_failure() {
         github.reset_log();
         github.fail_next(5, "/repos/octocat/hello-world/issues", failure.clone());
@@ -180,8 +174,7 @@ async fn github_may_be_down_altogether() {
 /// are answered.
 #[tokio::test(flavor = "multi_thread")]
 async fn followers_do_not_fail_with_their_leader() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     for failure in [status(502), Action::Reset] {
         let document = Document {
             delay_ms: 300,
@@ -199,8 +192,7 @@ async fn followers_do_not_fail_with_their_leader() {
 /// A leader that hangs up takes nobody with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn followers_survive_a_leader_that_leaves() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     let document = Document {
         delay_ms: 1_000,
         ..Document::json(json!({"n": 1}))
@@ -227,8 +219,7 @@ async fn followers_survive_a_leader_that_leaves() {
 /// again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exhausted_pool_says_when_it_will_be_refilled() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     github.put_json("/things/known", json!({"n": 1}));
     proxy.get("/things/known").await;
     for name in ["A", "B", "C"] {
@@ -261,8 +252,7 @@ async fn an_exhausted_pool_says_when_it_will_be_refilled() {
 /// A secondary limit is no reason to forget what is known.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secondary_limit_is_bridged_by_the_cache() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     github.put_json("/things/known", json!({"n": 1}));
     proxy.get("/things/known").await;
     github.ban("*", Ban::default());

@@ -1,6 +1,7 @@
 //! Redis is a help and never a hindrance: whatever becomes of it or of Webdis, no request fails,
 //! and once they are back they are used again.
 
+use e2e::cache_status::REVALIDATED;
 use e2e::process::{children, signal_to};
 use e2e::redis::Access;
 use e2e::{wait, GitHub, Proxy, Redis};
@@ -9,8 +10,6 @@ use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use tokio::task::JoinSet;
-
-const REVALIDATED: &str = "github-proxy; hit; detail=revalidated";
 
 /// Clients that ask without a pause, for known things and for new ones.
 struct Load {

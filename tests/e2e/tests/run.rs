@@ -126,8 +126,7 @@ async fn a_killed_run_leaves_no_child() {
 /// When Envoy ends by itself, so does the command, with exit code 1 and a line about it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_envoy_is_the_end() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (_github, proxy) = e2e::start().await;
     let children = process::children(proxy.process().id());
     let (envoy, _) = children
         .iter()

@@ -37,8 +37,7 @@ fn only_pool_credentials_reached(github: &GitHub) {
 /// pool and nothing of the client's.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_form_of_the_token_is_accepted_and_none_is_passed_on() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     for form in [
         format!("token {TOKEN}"),
         format!("Token {TOKEN}"),
@@ -81,8 +80,7 @@ async fn every_form_of_the_token_is_accepted_and_none_is_passed_on() {
 /// method outside the client's scopes. The refusals look like GitHub's.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_unauthenticated_or_out_of_scope_reaches_github() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     // What is in the cache is guarded as well.
     assert_eq!(proxy.get("/users/octocat").await.status, 200);
     github.reset_log();
@@ -155,8 +153,7 @@ async fn nothing_unauthenticated_or_out_of_scope_reaches_github() {
 /// credential of the pool at most.
 #[tokio::test(flavor = "multi_thread")]
 async fn several_authorization_fields_let_nothing_through() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     let (good, bad) = (format!("token {TOKEN}"), "token wrong".to_owned());
     for (first, second) in [(&good, &good), (&good, &bad), (&bad, &good), (&bad, &bad)] {
         let request = Request::new(proxy.address(), "GET", "/users/octocat");
@@ -305,8 +302,7 @@ fn printed_configuration_holds_no_secret() {
 /// that say where the client is.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_do_not_steer_envoy() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     let slow = Document {
         delay_ms: 400,
         ..Document::json(json!({"slow": true}))
@@ -387,8 +383,7 @@ async fn clients_do_not_steer_envoy() {
 /// names, GitHub is who is asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn malformed_requests_and_foreign_hosts_go_nowhere() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     let authorization = format!("authorization: token {TOKEN}");
     let host = format!("host: {}", proxy.address());
 
@@ -440,8 +435,7 @@ async fn malformed_requests_and_foreign_hosts_go_nowhere() {
 /// What the proxy puts into an answer cannot be used to smuggle fields into it.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_carry_no_field_of_the_clients_making() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (_github, proxy) = e2e::start().await;
     let host = format!("host: {}", proxy.address());
     let authorization = format!("authorization: token {READ_ONLY_TOKEN}");
     let agent = "user-agent: e2e";
@@ -464,10 +458,8 @@ async fn answers_carry_no_field_of_the_clients_making() {
 
 /// A client may not turn its request into one of another method on the way.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the field reaches GitHub as it came"]
 async fn a_method_override_does_not_get_around_the_scopes() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     let request = proxy.request("GET", "/repos/octocat/hello-world");
     let request = request.header("authorization", &format!("token {READ_ONLY_TOKEN}"));
     let request = request.header("x-http-method-override", "DELETE");

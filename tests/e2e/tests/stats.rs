@@ -1,5 +1,6 @@
 //! The statistics: every documented metric, with its labels, adding up with what GitHub saw.
 
+use e2e::cache_status::HIT;
 use e2e::stats::Stats;
 use e2e::{burst, GitHub, Proxy, Redis};
 use github_simulator::log::Cost;
@@ -195,7 +196,7 @@ async fn every_outcome_is_counted_under_its_name() {
         .await;
     proxy.get("/things/1").await;
     let hit = proxy.get("/things/1").await;
-    assert_eq!(hit.cache(), "github-proxy; hit");
+    assert_eq!(hit.cache(), HIT);
     proxy
         .stats_when("a hit", |stats| requests(stats, "hit") == 1)
         .await;
@@ -205,8 +206,7 @@ async fn every_outcome_is_counted_under_its_name() {
 /// gauges of the rate limit say what GitHub's last answer said.
 #[tokio::test(flavor = "multi_thread")]
 async fn counters_add_up_with_githubs_log() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     for number in 0..5 {
         github.put_json(&format!("/things/{number}"), json!({"n": number}));
     }

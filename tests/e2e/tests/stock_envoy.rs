@@ -1,6 +1,7 @@
 //! What `config` prints is for an Envoy of one's own: it runs as printed, and with a plugin
 //! configuration that the filter cannot take Envoy refuses to start and says what to mend.
 
+use e2e::cache_status::REVALIDATED;
 use e2e::github::CREDENTIALS;
 use e2e::process::{Ended, Process};
 use e2e::proxy::Setup;
@@ -67,7 +68,7 @@ async fn a_stock_envoy_runs_what_is_printed() {
     let first = wait::until("an Envoy that answers", || async { ask().await.ok() }).await;
     assert_eq!((first.status, first.json()), (200, json!({"n": 1})));
     let second = ask().await.expect("an answer");
-    assert_eq!(second.cache(), "github-proxy; hit; detail=revalidated");
+    assert_eq!(second.cache(), REVALIDATED);
     let ended = process.stop().await;
     assert_eq!(ended.status.code(), Some(0));
 }

@@ -112,8 +112,7 @@ async fn an_enterprise_server_lies_below_a_path() {
 /// one need no change.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_of_an_enterprise_server_need_no_change() {
-    let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).start().await;
+    let (github, proxy) = e2e::start().await;
     for (method, target, reached) in [
         ("GET", "/users/octocat", "/users/octocat"),
         ("GET", "/api/v3/users/octocat", "/users/octocat"),
