@@ -166,7 +166,9 @@ impl Forwarded {
             Part::Cached { .. } => None,
         };
         match (around, response.status) {
-            (Some(_), _) if response.local => serve::unreachable(&self.errand.admitted, effects),
+            (Some(_), _) if response.local => {
+                serve::unreachable(&self.errand.admitted, world, effects)
+            }
             (Some(status), _) => pass(
                 &self.errand.admitted,
                 &response,
@@ -197,7 +199,7 @@ impl Forwarded {
         } = part
         else {
             // Unreachable: a validator of ours goes out for an entry only.
-            return serve::unreachable(&admitted, effects);
+            return serve::unreachable(&admitted, world, effects);
         };
         if self.asked == Asked::Computed {
             effects.push(Effect::Record(Metric::prediction("confirmed")));
@@ -228,7 +230,7 @@ impl Forwarded {
             return serve::stale(&admitted, entry, world, effects);
         }
         if response.local {
-            return serve::unreachable(&admitted, effects);
+            return serve::unreachable(&admitted, world, effects);
         }
         let cache = CacheStatus::Miss {
             forwarded: Why::Miss,
