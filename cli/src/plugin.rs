@@ -40,6 +40,7 @@ pub fn configuration(
         "cache": cache(settings, clusters),
         "credentials": settings.credentials.iter().map(credential).collect::<Value>(),
         "pool": pool(settings),
+        "rewrite": rewrite(settings),
         "clients": registry.clients,
     });
     let secrets = |name: &str| variables.get(name).map(str::to_owned);
@@ -82,6 +83,17 @@ fn pool(settings: &Settings) -> Value {
     // Goes with `allow_on_headers_stop_iteration` beside it.
     pool.insert("inspect_bodies".to_owned(), Value::Bool(true));
     Value::Object(pool)
+}
+
+fn rewrite(settings: &Settings) -> Value {
+    let mut rewrite = Map::new();
+    if let Some(urls) = settings.rewrite.urls {
+        rewrite.insert("urls".to_owned(), Value::Bool(urls));
+    }
+    if let Some(url) = &settings.rewrite.public_url {
+        rewrite.insert("public_url".to_owned(), Value::from(url.as_str()));
+    }
+    Value::Object(rewrite)
 }
 
 fn those_set<const N: usize>(numbers: [(&str, Option<u64>); N]) -> Map<String, Value> {

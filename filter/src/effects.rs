@@ -69,6 +69,9 @@ impl Stream {
                     host::reply(reply.status, &reply.headers, reply.body.bytes());
                     outcome = Outcome::Replied;
                 }
+                Effect::ReplaceBody(bytes) if self.in_body.get() => host::replace_body(&bytes),
+                // The body is over (its end came with trailers): there is nothing to replace.
+                Effect::ReplaceBody(_) => {}
                 Effect::Wake { waiter, key, wake } => tell(waiter, key, wake),
                 Effect::Record(metric) => self.vm.metrics.borrow_mut().record(metric),
                 Effect::Warn(line) => log::warn!("{line}"),

@@ -42,6 +42,11 @@ pub fn body(buffer: BufferType, size: usize) -> Vec<u8> {
         .unwrap_or_default()
 }
 
+/// Puts `bytes` in the place of the part of the response's body that is in hand.
+pub fn replace_body(bytes: &[u8]) {
+    let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, 0, usize::MAX, bytes);
+}
+
 /// The status of the callout's answer that is being delivered; 0 when there was none. The
 /// count is looked at first: without headers there is no map to read.
 pub fn callout_status(headers: usize) -> u16 {

@@ -8,7 +8,7 @@ use github_proxy_core::metric::Metric;
 use github_proxy_core::request::{step, Event, Phase, Proxy, World};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 /// The state of one request, reachable from its own callbacks and from its worker's root.
@@ -20,6 +20,8 @@ pub struct Stream {
     /// Its worker.
     pub vm: Rc<Vm>,
     phase: RefCell<Phase>,
+    /// Whether a part of the response's body is in hand: only then can it be replaced.
+    pub in_body: Cell<bool>,
 }
 
 impl Stream {
@@ -31,6 +33,7 @@ impl Stream {
             proxy,
             vm,
             phase,
+            in_body: Cell::new(false),
         });
         let mut streams = stream.vm.streams.borrow_mut();
         streams.insert(id, Rc::clone(&stream));
@@ -170,7 +173,10 @@ impl HttpContext for Http {
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
         if self.0.phase().wants_response_body() {
             let chunk = host::body(BufferType::HttpResponseBody, size);
-            return self.0.take_response(Event::Body { chunk, end });
+            self.0.in_body.set(true);
+            let action = self.0.take_response(Event::Body { chunk, end });
+            self.0.in_body.set(false);
+            return action;
         }
         self.0.pause_or_continue()
     }
@@ -179,13 +185,7 @@ impl HttpContext for Http {
         if !self.0.phase().wants_response_body() {
             return self.0.pause_or_continue();
         }
-        // What is held back is all still with Envoy; what streamed past is kept already.
-        let held_back = self.0.phase().holds_response();
-        let chunk = if held_back {
-            host::body(BufferType::HttpResponseBody, usize::MAX)
-        } else {
-            Vec::new()
-        };
+        let chunk = Vec::new();
         self.0.take_response(Event::Body { chunk, end: true })
     }
 

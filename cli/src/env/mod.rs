@@ -41,6 +41,8 @@ pub struct Settings {
     pub cache: CacheBounds,
     /// How the credentials are used.
     pub pool: PoolSettings,
+    /// How URLs in answers are treated.
+    pub rewrite: RewriteSettings,
     /// The client registry file, if one is named.
     pub registry_file: Option<PathBuf>,
     /// What to authenticate with at GitHub. May be empty.
@@ -75,6 +77,15 @@ pub struct PoolSettings {
     pub low_priority_reserve_percent: Option<u64>,
 }
 
+/// How URLs in answers are treated. `None` leaves it to the filter's default.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct RewriteSettings {
+    /// `REWRITE_URLS`: whether URLs of the API are rewritten to where the client came in.
+    pub urls: Option<bool>,
+    /// `PUBLIC_URL`: scheme and authority under which clients reach the proxy.
+    pub public_url: Option<String>,
+}
+
 impl Settings {
     /// Reads the settings.
     ///
@@ -103,6 +114,11 @@ impl Settings {
             token_padding_minutes: number("GITHUB_CREDS_CACHE_TTL_PADDING", "minutes", 0..=60),
             low_priority_reserve_percent: number("LOW_PRIORITY_RESERVE_PERCENT", "percent", 0..=90),
         };
+        let rewrite = RewriteSettings {
+            urls: truth(variables, &mut faults, "REWRITE_URLS"),
+            // The filter's own reader says what is wrong with it.
+            public_url: variables.get("PUBLIC_URL").map(str::to_owned),
+        };
         let registry_file = variables.get(REGISTRY_FILE).map(PathBuf::from);
         if registry_file
             .as_ref()
@@ -125,6 +141,7 @@ impl Settings {
             backend,
             cache,
             pool,
+            rewrite,
             registry_file,
             credentials,
             notices,
@@ -153,6 +170,18 @@ fn integer(
         ));
     }
     number
+}
+
+fn truth(variables: &Variables, faults: &mut Faults, name: &str) -> Option<bool> {
+    let value = variables.get(name)?.trim().to_ascii_lowercase();
+    match value.as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => {
+            faults.add(format!("{name}: expected true or false"));
+            None
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod path;
 pub mod pool;
 pub mod reply;
 pub mod request;
+pub mod rewrite;
 pub mod scope;
 pub mod secret;
 pub mod shared;

@@ -16,6 +16,7 @@ mod pool;
 pub mod private_key;
 mod reader;
 pub mod registry;
+mod rewrite;
 mod scopes;
 pub(crate) mod token;
 mod upstream;
@@ -31,6 +32,7 @@ pub use self::expiry::unix_seconds;
 pub use self::pool::PoolSettings;
 use self::reader::{Errors, Node};
 pub use self::registry::{ClientRegistry, Priority};
+pub use self::rewrite::RewriteSettings;
 pub use self::upstream::Upstream;
 
 /// The pool of everything that names none.
@@ -49,6 +51,8 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     /// How the pool of them treats its rate limits.
     pub pool: PoolSettings,
+    /// How URLs in answers are treated.
+    pub rewrite: RewriteSettings,
 }
 
 impl Config {
@@ -86,11 +90,22 @@ impl Config {
 }
 
 fn read(node: &Node<'_>, secrets: &dyn Fn(&str) -> Option<String>) -> Option<Config> {
-    let fields = node.fields(&["upstream", "cache", "clients", "credentials", "pool"])?;
+    let fields = node.fields(&[
+        "upstream",
+        "cache",
+        "clients",
+        "credentials",
+        "pool",
+        "rewrite",
+    ])?;
     let upstream = fields.required("upstream").and_then(|n| Upstream::read(&n));
     let cache = match fields.optional("cache") {
         Some(node) => Cache::read(&node),
         None => Some(Cache::default()),
+    };
+    let rewrite = match fields.optional("rewrite") {
+        Some(node) => RewriteSettings::read(&node),
+        None => Some(RewriteSettings::default()),
     };
     let pool = match fields.optional("pool") {
         Some(node) => PoolSettings::read(&node),
@@ -110,6 +125,7 @@ fn read(node: &Node<'_>, secrets: &dyn Fn(&str) -> Option<String>) -> Option<Con
         clients: clients?,
         credentials: credentials?,
         pool: pool?,
+        rewrite: rewrite?,
     })
 }
 

@@ -76,7 +76,7 @@ impl PoolSettings {
                 default.points_per_minute,
             ),
             concurrency: fields.integer_or("concurrency", 0..=10_000, default.concurrency),
-            inspect_bodies: fields.flag("inspect_bodies"),
+            inspect_bodies: fields.flag_or("inspect_bodies", default.inspect_bodies),
         })
     }
 }

@@ -193,14 +193,14 @@ impl<'a> Fields<'_, 'a> {
             .unwrap_or(default)
     }
 
-    /// The truth value `key`, `false` when it is left out.
-    pub(super) fn flag(&self, key: &str) -> bool {
+    /// The truth value `key` or its default.
+    pub(super) fn flag_or(&self, key: &str, default: bool) -> bool {
         let Some(node) = self.optional(key) else {
-            return false;
+            return default;
         };
         node.value.as_bool().unwrap_or_else(|| {
             node.error("expected true or false");
-            false
+            default
         })
     }
 }

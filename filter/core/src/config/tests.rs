@@ -321,6 +321,7 @@ fn the_reference_names_every_key() {
     let mut config = minimal();
     config["cache"] = json!({});
     config["pool"] = json!({});
+    config["rewrite"] = json!({});
     config["clients"][0]["scopes"] = json!([{}]);
     let rotating = json!({ "name": "rotating", "tokens": [{}] });
     config["clients"].as_array_mut().unwrap().push(rotating);
@@ -329,6 +330,7 @@ fn the_reference_names_every_key() {
         "/upstream",
         "/cache",
         "/pool",
+        "/rewrite",
         "/credentials/0",
         "/clients/0",
         "/clients/0/scopes/0",

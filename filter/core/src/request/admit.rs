@@ -85,6 +85,8 @@ fn admit(
         priority: client.priority,
         key: Key::of(&client.pool, &config.upstream.authority, &path, &headers),
         path,
+        mount: target.mount,
+        target: target.path.clone(),
         me,
         started: world.now,
         has_body,

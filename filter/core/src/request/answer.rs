@@ -1,9 +1,11 @@
 //! GitHub answered: what that says about the credential, about the stored response, and what
 //! the client gets.
 
-use super::collect::{self, Collecting};
+use super::collect::{self, Collecting, Copy};
 use super::errand::{Asked, Errand, Forwarded, Part};
-use super::{lead, serve, Admitted, Closed, Effect, Judging, Phase, Reply, ReplyBody, World};
+use super::{
+    lead, serve, Admitted, Closed, Effect, Judging, Passing, Phase, Reply, ReplyBody, World,
+};
 use crate::cache::entry::Entry;
 use crate::cache::policy;
 use crate::cache::status::{CacheStatus, Forwarded as Why};
@@ -13,6 +15,7 @@ use crate::metric::Metric;
 use crate::pool::rate::Rate;
 use crate::pool::refusal::{self, Reading};
 use crate::pool::upkeep;
+use crate::rewrite::{BodyRewriter, Rewrite};
 use crate::upstream::Edit;
 
 /// A copy in the cluster is renewed once this part of its life is over.
@@ -176,7 +179,8 @@ impl Forwarded {
                 delivery,
                 world,
                 effects,
-            ),
+            )
+            .phase(),
             (None, 304) if self.asked != Asked::Nothing => self.confirmed(response, world, effects),
             (None, status) if response.local || status >= 500 => {
                 self.failed(response, delivery, world, effects)
@@ -236,7 +240,7 @@ impl Forwarded {
             forwarded: Why::Miss,
             stored: false,
         };
-        pass(&admitted, &response, cache, delivery, world, effects)
+        pass(&admitted, &response, cache, delivery, world, effects).phase()
     }
 
     /// GitHub sent something else than what is stored, or the first of it.
@@ -276,21 +280,27 @@ impl Forwarded {
             };
             collect::release(&mut admitted, None, world, effects);
             lead::land(&mut admitted, landing, world, effects);
-            return pass(&admitted, &response, cache, delivery, world, effects);
+            return pass(&admitted, &response, cache, delivery, world, effects).phase();
         }
+        // What was held back already is kept, too.
         let (held, end) = match &delivery {
             Delivery::Stream { held, end } => (held.clone(), *end),
             Delivery::Whole(body) => (body.clone(), true),
         };
-        // Closes the books of the request itself; the copy is kept on the side.
-        pass(&admitted, &response, cache, delivery, world, effects);
-        let collecting = Box::new(Collecting::new(
-            admitted, entry, self.asked, self.grant, response, storable, cache,
-        ));
+        let passed = pass(&admitted, &response, cache, delivery, world, effects);
+        let copy = Copy {
+            before: entry,
+            asked: self.asked,
+            grant: self.grant,
+            response,
+            storable,
+        };
+        let Passed { closed, rewriter } = passed;
+        let collecting = Box::new(Collecting::new(admitted, copy, closed, rewriter));
         if held.is_empty() && !end {
             return Phase::Collecting(collecting);
         }
-        collecting.chunk(&held, end, world, effects)
+        collecting.keep(&held, end, world, effects)
     }
 }
 
@@ -325,7 +335,32 @@ fn refresh(
     (entry, changed || fading)
 }
 
-/// Lets GitHub's response through, without what belongs to its hop or its credential.
+/// A response on its way to the client.
+pub(super) struct Passed {
+    closed: Closed,
+    /// Set while more of a body that is rewritten is to come.
+    rewriter: Option<BodyRewriter>,
+}
+
+impl Passed {
+    pub(super) fn new(closed: Closed, rewriter: Option<BodyRewriter>) -> Self {
+        Self { closed, rewriter }
+    }
+
+    /// The phase of one whose body is not kept.
+    pub(super) fn phase(self) -> Phase {
+        match self.rewriter {
+            Some(rewriter) => Phase::Passing(Box::new(Passing {
+                rewriter,
+                closed: self.closed,
+            })),
+            None => Phase::Closed(Some(self.closed)),
+        }
+    }
+}
+
+/// Lets GitHub's response through, without what belongs to its hop or its credential, and with
+/// URLs that lead to where the client came in.
 pub(super) fn pass(
     admitted: &Admitted,
     response: &Response,
@@ -333,10 +368,58 @@ pub(super) fn pass(
     delivery: Delivery,
     world: &World<'_>,
     effects: &mut Vec<Effect>,
-) -> Phase {
+) -> Passed {
     let Response {
         status, headers, ..
     } = response;
+    let rewrite = admitted.rewrite(world);
+    let edits = edits(admitted, headers, cache, rewrite.as_ref(), world);
+    let metric = Metric::request(&admitted.client, &admitted.method, *status, cache.label());
+    effects.push(Effect::Record(metric));
+    let mut rewriter = rewrite
+        .filter(|_| !admitted.is_head() && Rewrite::applies_to(headers))
+        .map(Rewrite::body);
+    match delivery {
+        Delivery::Stream { held, end } => {
+            let mut edits = edits;
+            if rewriter.is_some() && !(end && held.is_empty()) {
+                edits.push(("content-length".to_owned(), None));
+            }
+            effects.push(Effect::Pass(edits));
+            if let Some(rewriter) = rewriter.as_mut().filter(|_| !held.is_empty()) {
+                effects.push(Effect::ReplaceBody(rewriter.push(&held, end)));
+            }
+            rewriter = rewriter.filter(|_| !end);
+        }
+        Delivery::Whole(body) => {
+            let mut headers = headers.clone();
+            headers.apply(edits);
+            headers.retain(|name| !name.starts_with(':') && name != "content-length");
+            headers.sanitise();
+            let body = match rewriter.take() {
+                Some(mut rewriter) => rewriter.push(&body, true),
+                None => body,
+            };
+            effects.push(Effect::Reply(Reply {
+                status: *status,
+                headers,
+                body: ReplyBody::Bytes(body),
+            }));
+        }
+    }
+    let started = admitted.started;
+    let closed = Closed { started, cache };
+    Passed { closed, rewriter }
+}
+
+/// What is changed in the header section of a response that passes.
+fn edits(
+    admitted: &Admitted,
+    headers: &Headers,
+    cache: CacheStatus,
+    rewrite: Option<&Rewrite>,
+    world: &World<'_>,
+) -> Vec<Edit> {
     let mut edits: Vec<Edit> = headers
         .iter()
         .filter(|(name, _)| headers.is_hop_by_hop(name) || *name == "alt-svc")
@@ -348,29 +431,13 @@ pub(super) fn pass(
         let rate = rate.iter();
         edits.extend(rate.map(|(name, value)| (name.to_owned(), Some(value.to_vec()))));
     }
+    if let Some(rewrite) = rewrite {
+        edits.extend(rewrite.fields(headers));
+    }
     if let Some(field) = cache.field() {
         edits.push(("cache-status".to_owned(), Some(field.into_bytes())));
     }
-    let metric = Metric::request(&admitted.client, &admitted.method, *status, cache.label());
-    effects.push(Effect::Record(metric));
-    effects.push(match delivery {
-        Delivery::Stream { .. } => Effect::Pass(edits),
-        Delivery::Whole(body) => {
-            let mut headers = headers.clone();
-            headers.apply(edits);
-            headers.retain(|name| !name.starts_with(':') && name != "content-length");
-            headers.sanitise();
-            Effect::Reply(Reply {
-                status: *status,
-                headers,
-                body: ReplyBody::Bytes(body),
-            })
-        }
-    });
-    Phase::Closed(Some(Closed {
-        started: admitted.started,
-        cache,
-    }))
+    edits
 }
 
 fn declared_length(headers: &Headers) -> Option<usize> {

@@ -1,56 +1,73 @@
 //! A body streams to the client while a copy is kept; once complete, the copy becomes an
 //! entry and those who waited for it are told.
 
-use super::answer::Response;
+use super::answer::{Passed, Response};
 use super::errand::Asked;
 use super::{lead, Admitted, Closed, Deposit, Effect, Phase, World};
 use crate::cache::cluster;
 use crate::cache::entry::{Entry, EntryHead, EntryWriter};
 use crate::cache::policy;
-use crate::cache::status::CacheStatus;
 use crate::etag;
 use crate::flight::{Answer, Landing};
 use crate::metric::Metric;
 use crate::pool::Grant;
+use crate::rewrite::BodyRewriter;
+
+/// What the copy of a response needs besides its body.
+#[derive(Debug)]
+pub(super) struct Copy {
+    /// What was stored before.
+    pub(super) before: Option<Entry>,
+    pub(super) asked: Asked,
+    pub(super) grant: Grant,
+    pub(super) response: Response,
+    /// Whether it becomes an entry; otherwise it is for those who wait, and nobody else.
+    pub(super) storable: bool,
+}
 
 /// A response that is being copied.
 #[derive(Debug)]
 pub struct Collecting {
     pub(super) admitted: Admitted,
-    /// What was stored before.
-    before: Option<Entry>,
-    asked: Asked,
-    grant: Grant,
-    response: Response,
-    storable: bool,
-    cache: CacheStatus,
+    copy: Copy,
+    closed: Closed,
+    /// Rewrites what the client gets; the copy is GitHub's own.
+    rewriter: Option<BodyRewriter>,
     writer: EntryWriter,
 }
 
 impl Collecting {
     pub(super) fn new(
         admitted: Admitted,
-        before: Option<Entry>,
-        asked: Asked,
-        grant: Grant,
-        response: Response,
-        storable: bool,
-        cache: CacheStatus,
+        copy: Copy,
+        closed: Closed,
+        rewriter: Option<BodyRewriter>,
     ) -> Self {
         Self {
             admitted,
-            before,
-            asked,
-            grant,
-            response,
-            storable,
-            cache,
+            copy,
+            closed,
+            rewriter,
             writer: EntryWriter::new(),
         }
     }
 
-    /// Keeps a chunk; the last one completes the entry.
+    /// Passes a chunk on and keeps it.
     pub(super) fn chunk(
+        mut self: Box<Self>,
+        chunk: &[u8],
+        end: bool,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        if let Some(rewriter) = &mut self.rewriter {
+            effects.push(Effect::ReplaceBody(rewriter.push(chunk, end)));
+        }
+        self.keep(chunk, end, world, effects)
+    }
+
+    /// Keeps a chunk that was passed on already; the last one completes the entry.
+    pub(super) fn keep(
         mut self: Box<Self>,
         chunk: &[u8],
         end: bool,
@@ -61,7 +78,7 @@ impl Collecting {
         if self.writer.body().len().saturating_add(chunk.len()) > limit {
             release(&mut self.admitted, None, world, effects);
             lead::land(&mut self.admitted, Landing::Dissolved, world, effects);
-            return self.closed();
+            return Passed::new(self.closed, self.rewriter.filter(|_| !end)).phase();
         }
         self.writer.append(chunk);
         if !end {
@@ -72,18 +89,18 @@ impl Collecting {
 
     fn complete(mut self, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
         let writer = std::mem::take(&mut self.writer);
-        let predictable = self.storable && self.predictable(writer.body(), effects);
-        let key = if self.storable {
+        let predictable = self.copy.storable && self.predictable(writer.body(), effects);
+        let key = if self.copy.storable {
             self.admitted.key
         } else {
             self.admitted.key.for_followers()
         };
         let head = EntryHead {
             key: key.0,
-            status: self.response.status,
-            headers: policy::storable_headers(&self.response.headers),
-            varied: policy::varied(&self.admitted.headers, &self.response.headers),
-            credential: self.grant.tag,
+            status: self.copy.response.status,
+            headers: policy::storable_headers(&self.copy.response.headers),
+            varied: policy::varied(&self.admitted.headers, &self.copy.response.headers),
+            credential: self.copy.grant.tag,
             predictable,
         };
         let mut entry = writer.finish(head, world.now);
@@ -95,25 +112,25 @@ impl Collecting {
         let change = world.proxy.memory.put(world.shared, &entry, world.now);
         effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
         let answer = Answer {
-            status: self.response.status,
-            warm: self.before.is_some(),
-            followers_only: !self.storable,
+            status: self.copy.response.status,
+            warm: self.copy.before.is_some(),
+            followers_only: !self.copy.storable,
         };
         let landing = landing(answer, entry.encoded().len(), world);
-        let deposit = self.storable.then_some(entry);
+        let deposit = self.copy.storable.then_some(entry);
         release(&mut self.admitted, deposit, world, effects);
         lead::land(&mut self.admitted, landing, world, effects);
-        self.closed()
+        Phase::Closed(Some(self.closed))
     }
 
     /// Whether the origin's ETag is the one that would have been computed.
     fn predictable(&self, body: &[u8], effects: &mut Vec<Effect>) -> bool {
-        if !self.response.headers.has("etag") {
+        if !self.copy.response.headers.has("etag") {
             return false;
         }
         let accept = self.admitted.accept();
-        let tag = etag::predict(accept.as_deref(), self.grant.authorization(), body);
-        let holds = etag::prediction_holds(&self.response.headers, &tag);
+        let tag = etag::predict(accept.as_deref(), self.copy.grant.authorization(), body);
+        let holds = etag::prediction_holds(&self.copy.response.headers, &tag);
         let result = if holds { "match" } else { "mismatch" };
         effects.push(Effect::Record(Metric::prediction(result)));
         holds
@@ -121,15 +138,8 @@ impl Collecting {
 
     /// A computed validator should have got a 304, yet GitHub sent the same body again.
     fn refuted(&self, entry: &Entry) -> bool {
-        let before = self.before.as_ref();
-        self.asked == Asked::Computed && before.is_some_and(|it| it.digest == entry.digest)
-    }
-
-    fn closed(self) -> Phase {
-        Phase::Closed(Some(Closed {
-            started: self.admitted.started,
-            cache: self.cache,
-        }))
+        let before = self.copy.before.as_ref();
+        self.copy.asked == Asked::Computed && before.is_some_and(|it| it.digest == entry.digest)
     }
 }
 

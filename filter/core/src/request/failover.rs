@@ -176,7 +176,7 @@ impl Forwarded {
         let (admitted, entry) = self.errand.abandon(Landing::Dissolved, world, effects);
         match entry {
             Some(entry) => serve::stale(&admitted, entry, world, effects),
-            None => pass(&admitted, &response, cache, delivery, world, effects),
+            None => pass(&admitted, &response, cache, delivery, world, effects).phase(),
         }
     }
 }

@@ -35,8 +35,10 @@ use crate::etag::Memo;
 use crate::flight::{Waiter, Wake};
 use crate::header::Headers;
 use crate::metric::Metric;
+use crate::path::Mount;
 use crate::pool::rate::Pace;
 use crate::pool::Pool;
+use crate::rewrite::{BodyRewriter, Origins, Rewrite};
 use crate::shared::SharedData;
 use crate::upstream::Edit;
 
@@ -55,6 +57,8 @@ pub struct Proxy {
     pub memory: Memory,
     /// The longest body that is kept, bytes.
     pub longest_body: usize,
+    /// The URLs that lead to GitHub.
+    pub origins: Origins,
 }
 
 impl Proxy {
@@ -77,6 +81,7 @@ impl Proxy {
             ),
             memory,
             longest_body,
+            origins: Origins::new(&config.upstream),
             config,
         }
     }
@@ -181,6 +186,8 @@ pub enum Effect {
     Reply(Reply),
     /// Lets the upstream's response through with these changes.
     Pass(Vec<Edit>),
+    /// Puts these bytes in the place of those of the body that are in hand.
+    ReplaceBody(Vec<u8>),
     /// Tells another request what became of the flight of `key`.
     Wake {
         /// Whom.
@@ -265,6 +272,8 @@ pub enum Phase {
     Resending(Box<Forwarded>),
     /// GitHub's body streams to the client and is kept.
     Collecting(Box<Collecting>),
+    /// GitHub's body streams to the client, and the URLs in it are rewritten.
+    Passing(Box<Passing>),
     /// Answered, or given to Envoy for good; only its end is still to come.
     Closed(Option<Closed>),
 }
@@ -299,7 +308,10 @@ impl Phase {
 
     /// Whether it wants to see the response's body.
     pub fn wants_response_body(&self) -> bool {
-        matches!(self, Self::Judging(_) | Self::Collecting(_))
+        matches!(
+            self,
+            Self::Judging(_) | Self::Collecting(_) | Self::Passing(_)
+        )
     }
 }
 
@@ -334,11 +346,37 @@ pub struct Judging {
     response: answer::Response,
 }
 
+/// A body that is not kept, on its way to the client.
+#[derive(Debug)]
+pub struct Passing {
+    rewriter: BodyRewriter,
+    closed: Closed,
+}
+
+impl Passing {
+    fn chunk(mut self: Box<Self>, chunk: &[u8], end: bool, effects: &mut Vec<Effect>) -> Phase {
+        effects.push(Effect::ReplaceBody(self.rewriter.push(chunk, end)));
+        if end {
+            Phase::Closed(Some(self.closed))
+        } else {
+            Phase::Passing(self)
+        }
+    }
+}
+
 /// What the last stats of a request need.
 #[derive(Debug)]
 pub struct Closed {
     started: u64,
     cache: CacheStatus,
+}
+
+impl Closed {
+    fn report(&self, world: &World<'_>, effects: &mut Vec<Effect>) {
+        let millis = world.now.saturating_sub(self.started);
+        let metric = Metric::request_duration(self.cache.label(), millis);
+        effects.push(Effect::Record(metric));
+    }
 }
 
 /// A request that may be served: who asks for what, with all that later phases need.
@@ -349,6 +387,10 @@ pub struct Admitted {
     method: String,
     /// At the upstream, with the query.
     path: String,
+    /// Where the client came in.
+    mount: Mount,
+    /// What it asked for there, without the query.
+    target: String,
     resource: &'static str,
     /// Its own limit, if it has one.
     budget: Option<Budget>,
@@ -368,6 +410,29 @@ pub struct Admitted {
 impl Admitted {
     fn is_head(&self) -> bool {
         self.method == "HEAD"
+    }
+
+    /// How URLs are rewritten for this client, if they are.
+    fn rewrite(&self, world: &World<'_>) -> Option<Rewrite> {
+        let settings = &world.proxy.config.rewrite;
+        if !settings.urls {
+            return None;
+        }
+        let text = |name: &str| self.headers.text(name);
+        let root = match &settings.public_url {
+            Some(url) => url.clone(),
+            None => {
+                let scheme = text("x-forwarded-proto").or(text(":scheme"));
+                let scheme = if scheme == Some("https") {
+                    "https"
+                } else {
+                    "http"
+                };
+                format!("{scheme}://{}", text(":authority")?)
+            }
+        };
+        let origins = &world.proxy.origins;
+        Some(Rewrite::new(origins, &root, self.mount, &self.target))
     }
 
     fn accept(&self) -> Option<Vec<u8>> {
@@ -390,6 +455,7 @@ pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Ef
         (Phase::Judging(it), Event::Body { chunk, end }) => {
             it.chunk(chunk, end, world, &mut effects)
         }
+        (Phase::Passing(it), Event::Body { chunk, end }) => it.chunk(&chunk, end, &mut effects),
         (Phase::Resending(it), Event::Resent(answer)) => it.resent(answer, world, &mut effects),
         (
             Phase::LookingUp(it),
@@ -438,11 +504,13 @@ fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase
         }
         Phase::Judging(it) => Some(it.forwarded.errand.admitted),
         Phase::Collecting(it) => Some(it.admitted),
+        Phase::Passing(it) => {
+            it.closed.report(world, effects);
+            None
+        }
         Phase::Closed(closed) => {
             if let Some(closed) = closed {
-                let millis = world.now.saturating_sub(closed.started);
-                let metric = Metric::request_duration(closed.cache.label(), millis);
-                effects.push(Effect::Record(metric));
+                closed.report(world, effects);
             }
             None
         }

@@ -9,6 +9,7 @@ use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::{PoolRate, Unavailable};
 use crate::reply::Refusal;
+use crate::rewrite::Rewrite;
 use serde_json::{json, Map, Value};
 
 /// A client's tag is compared with computed ones only for bodies up to this size: hashing
@@ -32,6 +33,11 @@ pub(super) fn entry(
         headers.set("age", age.to_string());
     }
     set_rate_limit(&mut headers, admitted, world);
+    let rewrite = admitted.rewrite(world);
+    if let Some(rewrite) = &rewrite {
+        let edits = rewrite.fields(&headers);
+        headers.apply(edits);
+    }
     let preconditions = Preconditions::of(&admitted.headers);
     let not_modified = entry.head.status == 200
         && preconditions.not_modified(&entry.head.headers, |tag| {
@@ -42,7 +48,13 @@ pub(super) fn entry(
         headers.remove("content-type");
         (304, ReplyBody::Empty)
     } else {
-        (entry.head.status, ReplyBody::Entry(Box::new(entry)))
+        let status = entry.head.status;
+        let json = Rewrite::applies_to(&entry.head.headers);
+        let body = match rewrite.filter(|_| json && !admitted.is_head()) {
+            Some(rewrite) => ReplyBody::Bytes(rewrite.body().push(entry.body(), true)),
+            None => ReplyBody::Entry(Box::new(entry)),
+        };
+        (status, body)
     };
     reply(
         &admitted.client,

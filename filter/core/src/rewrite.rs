@@ -1,0 +1,425 @@
+//! URLs of the API, rewritten to where the client came in, as a GitHub Enterprise Server does.
+//! A client follows the URLs that it is given and sends its token along, so none may lead to
+//! GitHub itself. Stored responses keep GitHub's URLs; they are rewritten on their way out,
+//! since each client may have come in elsewhere.
+//!
+//! In bodies only what stands at the beginning of a JSON string is taken for a URL, with plain
+//! or escaped slashes; text that mentions one, and other hosts, stay as they are.
+
+use crate::config::Upstream;
+use crate::header::Headers;
+use crate::path::Mount;
+use crate::upstream::Edit;
+
+/// Fields that hold URLs.
+const FIELDS: [&str; 3] = ["link", "location", "content-location"];
+
+/// Where the API may say that it is; made once per configuration.
+#[derive(Debug)]
+pub struct Origins {
+    /// The root of the API at GitHub and at the configured upstream.
+    api: Vec<String>,
+    /// Where assets are uploaded.
+    uploads: Vec<String>,
+}
+
+impl Origins {
+    /// The URLs that lead to `upstream`, and, whatever that is, to github.com's API: a stand-in
+    /// may hand out those.
+    pub fn new(upstream: &Upstream) -> Self {
+        let (authority, base) = (&upstream.authority, &upstream.base_path);
+        let mut api = vec!["https://api.github.com".to_owned()];
+        let mut uploads = vec!["https://uploads.github.com".to_owned()];
+        for scheme in ["https", "http"] {
+            let root = format!("{scheme}://{authority}{base}");
+            if !api.contains(&root) {
+                api.push(root);
+            }
+            if let Some(beside) = base.strip_suffix("/v3") {
+                uploads.push(format!("{scheme}://{authority}{beside}/uploads"));
+            }
+        }
+        Self { api, uploads }
+    }
+}
+
+/// One client's view: what becomes of which URL.
+#[derive(Clone, Debug)]
+pub struct Rewrite {
+    /// What is replaced, by what; the longest first.
+    pairs: Vec<(String, String)>,
+    /// The path that the client asked for, without its mount and query.
+    path: String,
+}
+
+impl Rewrite {
+    /// For a client that reached the API at `root` (scheme and authority) under `mount`.
+    pub fn new(origins: &Origins, root: &str, mount: Mount, path: &str) -> Self {
+        let api = match mount {
+            Mount::Root => root.to_owned(),
+            Mount::ApiV3 | Mount::GraphQl | Mount::Uploads => format!("{root}/api/v3"),
+        };
+        let uploads = format!("{root}/api/uploads");
+        let to = |from: &[String], to: &str| {
+            let from = from.iter();
+            from.map(|from| (from.clone(), to.to_owned()))
+                .collect::<Vec<_>>()
+        };
+        let mut pairs = to(&origins.uploads, &uploads);
+        pairs.extend(to(&origins.api, &api));
+        pairs.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+        Self {
+            pairs,
+            path: path.to_owned(),
+        }
+    }
+
+    /// The URL as the client should see it; `None` when it does not lead to the API.
+    fn url(&self, url: &str) -> Option<String> {
+        self.pairs.iter().find_map(|(from, to)| {
+            let rest = url.strip_prefix(from.as_str())?;
+            let ends = rest.is_empty() || rest.starts_with(['/', '?', '#', '{']);
+            ends.then(|| format!("{to}{rest}"))
+        })
+    }
+
+    /// The changes that a header section needs.
+    pub fn fields(&self, headers: &Headers) -> Vec<Edit> {
+        let change = |name: &str| {
+            let value = self.field(name, &headers.joined(name)?)?;
+            Some((name.to_owned(), Some(value)))
+        };
+        FIELDS.into_iter().filter_map(change).collect()
+    }
+
+    /// A field of `FIELDS`, rewritten; `None` when nothing changes.
+    fn field(&self, name: &str, value: &[u8]) -> Option<Vec<u8>> {
+        let value = std::str::from_utf8(value).ok()?;
+        let new = if name == "link" {
+            self.link(value)
+        } else {
+            self.url(value)?
+        };
+        (new != value).then(|| new.into_bytes())
+    }
+
+    /// A `Link` field (RFC 8288 §3): each target in angle brackets.
+    fn link(&self, value: &str) -> String {
+        let mut out = String::with_capacity(value.len() + 64);
+        let mut rest = value;
+        while let Some((before, tail)) = rest.split_once('<') {
+            let Some((target, after)) = tail.split_once('>') else {
+                break;
+            };
+            out.push_str(before);
+            out.push('<');
+            let canonical = self.page(target);
+            let target = canonical.as_deref().unwrap_or(target);
+            out.push_str(&self.url(target).unwrap_or_else(|| target.to_owned()));
+            out.push('>');
+            rest = after;
+        }
+        out.push_str(rest);
+        out
+    }
+
+    /// GitHub paginates under `/repositories/{id}` and `/organizations/{id}`: the same list,
+    /// under another name than the one that the client may use.
+    fn page(&self, target: &str) -> Option<String> {
+        let mut roots = self.pairs.iter().map(|(from, _)| from.as_str());
+        let root = roots.find(|root| target.starts_with(root))?;
+        let rest = target.strip_prefix(root)?;
+        let (path, query) = rest.split_once('?')?;
+        let id = path
+            .strip_prefix("/repositories/")
+            .or_else(|| path.strip_prefix("/organizations/"))?;
+        let id = id.split('/').next().unwrap_or_default();
+        let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+        is_id.then(|| format!("{root}{}?{query}", self.path))
+    }
+
+    /// Whether a body with these fields is rewritten: JSON, as it is.
+    pub fn applies_to(headers: &Headers) -> bool {
+        let kind = headers.text("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let is_json = kind == "application/json" || kind.ends_with("+json");
+        is_json && !headers.has("content-encoding")
+    }
+
+    /// Rewrites a body part by part.
+    pub fn body(self) -> BodyRewriter {
+        let escaped = self.pairs.iter().map(|(from, to)| {
+            let escape = |text: &str| text.replace('/', "\\/");
+            (escape(from), escape(to))
+        });
+        let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = escaped
+            .chain(self.pairs.iter().cloned())
+            .map(|(from, to)| (from.into_bytes(), to.into_bytes()))
+            .collect();
+        pairs.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+        BodyRewriter {
+            pairs,
+            carry: Vec::new(),
+            place: Place::Outside,
+        }
+    }
+}
+
+/// Rewrites a JSON body that arrives in parts: a URL may be cut anywhere.
+#[derive(Debug)]
+pub struct BodyRewriter {
+    pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The end of what came so far, if it may be the beginning of a URL. Never the end of valid
+    /// JSON, which is outside of every string.
+    carry: Vec<u8>,
+    place: Place,
+}
+
+/// Where in the JSON text the next byte is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Outside,
+    InString,
+    /// Behind a backslash in a string.
+    Escaped,
+}
+
+/// What stands at the beginning of a string.
+enum Found<'a> {
+    Url {
+        length: usize,
+        new: &'a [u8],
+    },
+    Nothing,
+    /// More is needed to tell.
+    Cut,
+}
+
+impl BodyRewriter {
+    /// Takes a part and returns what may go on; `end` says that it is the last.
+    pub fn push(&mut self, part: &[u8], end: bool) -> Vec<u8> {
+        let mut input = std::mem::take(&mut self.carry);
+        input.extend_from_slice(part);
+        let mut out = Vec::with_capacity(input.len() + input.len() / 8);
+        let mut rest = input.as_slice();
+        while !rest.is_empty() {
+            let (done, tail) = match self.place {
+                Place::Outside => upto(rest, |byte| byte == b'"'),
+                Place::InString => upto(rest, |byte| matches!(byte, b'"' | b'\\')),
+                Place::Escaped => rest.split_at(1),
+            };
+            let last = done.last().copied();
+            match (self.place, last) {
+                (Place::Outside, Some(b'"')) => match self.find(tail, end) {
+                    Found::Url { length, new } => {
+                        out.extend_from_slice(done);
+                        out.extend_from_slice(new);
+                        self.place = Place::InString;
+                        rest = tail.get(length..).unwrap_or_default();
+                        continue;
+                    }
+                    Found::Nothing => self.place = Place::InString,
+                    Found::Cut => {
+                        let before = done.len().saturating_sub(1);
+                        out.extend_from_slice(done.get(..before).unwrap_or_default());
+                        self.carry = rest.get(before..).unwrap_or_default().to_vec();
+                        return out;
+                    }
+                },
+                (Place::InString, Some(b'"')) => self.place = Place::Outside,
+                (Place::InString, Some(b'\\')) => self.place = Place::Escaped,
+                (Place::Escaped, _) => self.place = Place::InString,
+                _ => {}
+            }
+            out.extend_from_slice(done);
+            rest = tail;
+        }
+        out
+    }
+
+    fn find(&self, text: &[u8], end: bool) -> Found<'_> {
+        // Most strings are no URLs.
+        match text.first() {
+            Some(b'h') => {}
+            None if !end => return Found::Cut,
+            _ => return Found::Nothing,
+        }
+        for (from, to) in &self.pairs {
+            if let Some(rest) = text.strip_prefix(from.as_slice()) {
+                match rest.first() {
+                    Some(b'/' | b'\\' | b'?' | b'"' | b'{' | b'#') => {
+                        return Found::Url {
+                            length: from.len(),
+                            new: to,
+                        };
+                    }
+                    None if !end => return Found::Cut,
+                    _ => {}
+                }
+            } else if !end && from.starts_with(text) {
+                return Found::Cut;
+            }
+        }
+        Found::Nothing
+    }
+}
+
+/// Splits behind the first byte that `is_end`, or behind all.
+fn upto(text: &[u8], is_end: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| is_end(*byte));
+    text.split_at(end.map_or(text.len(), |end| end + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewrite(mount: Mount) -> Rewrite {
+        let upstream = Upstream {
+            authority: "ghes.example".into(),
+            base_path: "/api/v3".into(),
+            cluster: "github".into(),
+        };
+        Rewrite::new(
+            &Origins::new(&upstream),
+            "http://proxy:8080",
+            mount,
+            "/repos/o/r/issues",
+        )
+    }
+
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn urls_of_the_api_lead_to_the_mount() {
+        let cases = [
+            (
+                "https://api.github.com/user",
+                Some("http://proxy:8080/api/v3/user"),
+            ),
+            ("https://api.github.com", Some("http://proxy:8080/api/v3")),
+            (
+                "https://ghes.example/api/v3/user?a=1",
+                Some("http://proxy:8080/api/v3/user?a=1"),
+            ),
+            (
+                "https://ghes.example/api/uploads/x",
+                Some("http://proxy:8080/api/uploads/x"),
+            ),
+            (
+                "https://uploads.github.com/x{?name}",
+                Some("http://proxy:8080/api/uploads/x{?name}"),
+            ),
+            ("https://api.github.community/user", None),
+            ("https://ghes.example/o/r", None),
+            ("https://github.com/o/r", None),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(rewrite(Mount::ApiV3).url(url).as_deref(), expected, "{url}");
+        }
+        let root = rewrite(Mount::Root).url("https://api.github.com/user");
+        assert_eq!(root.as_deref(), Some("http://proxy:8080/user"));
+    }
+
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn pages_stay_on_the_path_that_was_asked_for() {
+        let link = "<https://api.github.com/repositories/42/issues?page=2>; rel=\"next\", \
+                    <https://api.github.com/organizations/7/repos?page=9>; rel=\"last\", \
+                    <https://docs.github.com/x?y>; rel=\"deprecation\"";
+        let expected = "<http://proxy:8080/repos/o/r/issues?page=2>; rel=\"next\", \
+                        <http://proxy:8080/repos/o/r/issues?page=9>; rel=\"last\", \
+                        <https://docs.github.com/x?y>; rel=\"deprecation\"";
+        let got = rewrite(Mount::Root).field("link", link.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(got).unwrap(), expected);
+        assert_eq!(rewrite(Mount::Root).field("link", b"broken <"), None);
+        let moved =
+            rewrite(Mount::Root).field("location", b"https://api.github.com/repositories/42");
+        assert_eq!(moved.unwrap(), b"http://proxy:8080/repositories/42");
+    }
+
+    const BODY: &str = r#"{"url":"https://api.github.com/user","e":"https:\/\/api.github.com\/user","t":"https://api.github.com/i{/number}","html":"https://github.com/o","body":"see https://api.github.com/user","n":["https://api.github.com"],"x":"https://api.github.com.evil/","q":"\"https://api.github.com/user","b":"\\","h":"h"}"#;
+
+    fn expected() -> String {
+        BODY.replace(":\"https://api.github.com/", ":\"http://proxy:8080/")
+            .replace(r"https:\/\/api.github.com\/", r"http:\/\/proxy:8080\/")
+            .replace("[\"https://api.github.com\"]", "[\"http://proxy:8080\"]")
+    }
+
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn a_body_is_rewritten_wherever_it_is_cut() {
+        for cut in 0..=BODY.len() {
+            let mut body = rewrite(Mount::Root).body();
+            let (one, two) = BODY.as_bytes().split_at(cut);
+            let mut out = body.push(one, false);
+            out.extend(body.push(two, true));
+            assert_eq!(String::from_utf8(out).unwrap(), expected(), "cut at {cut}");
+        }
+        let mut body = rewrite(Mount::Root).body();
+        let mut out: Vec<u8> = BODY
+            .bytes()
+            .flat_map(|byte| body.push(&[byte], false))
+            .collect();
+        out.extend(body.push(&[], true));
+        assert_eq!(String::from_utf8(out).unwrap(), expected());
+    }
+
+    #[test]
+    fn nothing_of_valid_json_is_ever_held_back_at_its_end() {
+        for json in [
+            "\"\"",
+            "\"h\"",
+            "[\"https://api.github.com\"]",
+            "{\"a\":\"b\"}",
+            "\"\\\"\"",
+        ] {
+            let mut body = rewrite(Mount::Root).body();
+            let out = body.push(json.as_bytes(), false);
+            assert!(
+                out.ends_with(json.get(json.len() - 1..).unwrap().as_bytes()),
+                "{json}"
+            );
+            assert!(body.push(&[], true).is_empty());
+        }
+    }
+
+    #[test]
+    fn only_json_is_rewritten() {
+        let of = |fields: &[(&str, &str)]| {
+            let fields = fields.iter().map(|(n, v)| (n.to_string(), (*v).into()));
+            Rewrite::applies_to(&Headers::new(fields.collect()))
+        };
+        assert!(of(&[("content-type", "application/json; charset=utf-8")]));
+        assert!(of(&[("content-type", "application/vnd.github+json")]));
+        assert!(!of(&[("content-type", "text/plain")]));
+        assert!(!of(&[
+            ("content-type", "application/json"),
+            ("content-encoding", "br")
+        ]));
+        assert!(!of(&[]));
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
+
+        proptest! {
+            #[test]
+            fn parts_make_no_difference(text in "[\"a-z:/.\\\\]{0,60}(\"https://api.github.com[/\"x]){0,3}[\"h:/]{0,9}", cuts in proptest::collection::vec(0usize..100, 0..6)) {
+                let whole = rewrite(Mount::Root).body().push(text.as_bytes(), true);
+                let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+                cuts.sort_unstable();
+                let mut body = rewrite(Mount::Root).body();
+                let mut out = Vec::new();
+                let mut from = 0;
+                for cut in cuts {
+                    out.extend(body.push(&text.as_bytes()[from..cut], false));
+                    from = cut;
+                }
+                out.extend(body.push(&text.as_bytes()[from..], true));
+                prop_assert_eq!(out, whole);
+            }
+        }
+    }
+}
