@@ -268,7 +268,12 @@ impl Pool {
             let standing = ledger.standing(wish.resource);
             let left = standing.map_or(ASSUMED_LIMIT, |s| s.left(now));
             let limit = standing.map_or(ASSUMED_LIMIT, |s| s.rate.limit);
-            let left = left.saturating_sub(limit.saturating_mul(wish.reserve_percent) / 100);
+            // What costs nothing takes nothing from others.
+            let reserve = match wish.points {
+                Some(_) => limit.saturating_mul(wish.reserve_percent) / 100,
+                None => 0,
+            };
+            let left = left.saturating_sub(reserve);
             let busy = wish
                 .points
                 .and_then(|points| ledger.busy_until(points, self.pace, now));

@@ -185,6 +185,11 @@ fn the_last_of_each_limit_is_left_to_others_where_asked() {
         Err(Unavailable::Exhausted(100))
     );
     assert!(chosen(&pool, &map, &WISH, 0).is_ok());
+    let free = Wish {
+        points: None,
+        ..low
+    };
+    assert!(chosen(&pool, &map, &free, 0).is_ok());
     pool.members()[0].rates.learn(
         &map,
         &Rate {

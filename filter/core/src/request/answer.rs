@@ -18,6 +18,14 @@ use crate::pool::upkeep;
 use crate::rewrite::{BodyRewriter, Rewrite};
 use crate::upstream::Edit;
 
+/// Fields that tell about the pool's credential, or lead around the proxy.
+const WITHHELD: [&str; 4] = [
+    "alt-svc",
+    "github-authentication-token-expiration",
+    "x-oauth-client-id",
+    "x-oauth-scopes",
+];
+
 /// A copy in the cluster is renewed once this part of its life is over.
 const RENEW_AFTER: u64 = 4;
 
@@ -422,9 +430,14 @@ fn edits(
 ) -> Vec<Edit> {
     let mut edits: Vec<Edit> = headers
         .iter()
-        .filter(|(name, _)| headers.is_hop_by_hop(name) || *name == "alt-svc")
+        .filter(|(name, _)| headers.is_hop_by_hop(name) || WITHHELD.contains(name))
         .map(|(name, _)| (name.to_owned(), None))
         .collect();
+    if admitted.is_head() && headers.has("content-encoding") {
+        // Envoy's decompressor leaves a header section alone that no body follows, though it
+        // describes the form that was asked for upstream.
+        edits.extend(["content-encoding", "content-length"].map(|name| (name.to_owned(), None)));
+    }
     if headers.has("x-ratelimit-limit") {
         let mut rate = Headers::default();
         serve::set_rate_limit(&mut rate, admitted, world);

@@ -199,6 +199,14 @@ impl Flow {
         Some(String::from_utf8(edit.1.clone()?).unwrap())
     }
 
+    fn withheld(&self, name: &str) -> bool {
+        let removes = |effect: &Effect| match effect {
+            Effect::Pass(edits) => edits.iter().any(|(n, value)| n == name && value.is_none()),
+            _ => false,
+        };
+        self.effects.iter().any(removes)
+    }
+
     fn cache_status(&self) -> String {
         let field = self
             .reply()
@@ -382,11 +390,17 @@ fn a_cold_304_is_the_clients_own_and_is_not_stored() {
 fn head_is_served_from_a_get_and_never_stored_as_one() {
     let mut fixture = Fixture::new("");
     let flow = fixture.request("HEAD", "/user", &[]);
-    let flow = fixture.answer(flow, "200", &[("etag", "\"x\"")], true);
+    let fields = [
+        ("etag", "\"x\""),
+        ("content-encoding", "gzip"),
+        ("x-oauth-scopes", "repo"),
+    ];
+    let flow = fixture.answer(flow, "200", &fields, true);
     assert_eq!(
         flow.passed("cache-status").unwrap(),
         "github-proxy; fwd=miss"
     );
+    assert!(flow.withheld("content-encoding") && flow.withheld("x-oauth-scopes"));
     fixture.warm("one");
     let flow = fixture.request("HEAD", "/user", &[]);
     assert!(flow.forwarded("if-none-match").is_some());
