@@ -18,21 +18,21 @@ mod admit;
 mod answer;
 mod collect;
 mod depart;
+mod effect;
 mod errand;
+mod event;
 mod failover;
 mod lead;
 mod serve;
 
 use crate::budget::Budget;
 use crate::cache::breaker::Breaker;
-use crate::cache::cluster::{Call, Operation};
-use crate::cache::entry::Entry;
 use crate::cache::key::{self, Key};
 use crate::cache::memory::Memory;
 use crate::cache::status::CacheStatus;
 use crate::config::{Config, Priority};
 use crate::etag::Memo;
-use crate::flight::{Waiter, Wake};
+use crate::flight::Waiter;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::path::Mount;
@@ -40,10 +40,11 @@ use crate::pool::rate::Pace;
 use crate::pool::Pool;
 use crate::rewrite::{BodyRewriter, Origins, Rewrite};
 use crate::shared::SharedData;
-use crate::upstream::Edit;
 
 pub use self::collect::Collecting;
+pub use self::effect::{Deposit, Effect, Reply, ReplyBody};
 pub use self::errand::{Errand, Forwarded};
+pub use self::event::Event;
 pub use self::lead::LookingUp;
 
 /// A configuration, made ready once for all its requests.
@@ -108,146 +109,6 @@ pub struct World<'a> {
     pub worker: &'a mut Worker,
     /// Unix milliseconds.
     pub now: u64,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Event {
-    /// The request's header section is here; `me` identifies the request across workers.
-    Request {
-        /// With pseudo fields.
-        headers: Headers,
-        /// The request's identity for those who wait for it.
-        me: Waiter,
-        /// No body follows.
-        end: bool,
-    },
-    /// A part of the request's body, on its way to GitHub.
-    RequestBody {
-        /// The bytes.
-        chunk: Vec<u8>,
-        /// The last one.
-        end: bool,
-    },
-    /// The cache cluster answered. A call that could not be made or timed out has status 0.
-    Cluster {
-        /// What was asked.
-        operation: Operation,
-        /// HTTP status of Webdis.
-        status: u16,
-        /// The body.
-        body: Vec<u8>,
-    },
-    /// The request that this one waits for woke it.
-    Woken(Wake),
-    /// Some time went by.
-    Tick,
-    /// The upstream's header section is here.
-    Response {
-        /// With pseudo fields.
-        headers: Headers,
-        /// Envoy made it up, since the upstream could not be reached or went away.
-        local: bool,
-        /// No body follows.
-        end: bool,
-    },
-    /// The answer to `Effect::Resend`; `None` when there was none.
-    Resent(Option<(Headers, Vec<u8>)>),
-    /// A part of the upstream's body. While the response is held back, all of it so far.
-    Body {
-        /// The bytes.
-        chunk: Vec<u8>,
-        /// The last one.
-        end: bool,
-    },
-    /// The stream is over, however it ended.
-    Gone,
-}
-
-/// What to do, in this order.
-#[derive(Debug)]
-pub enum Effect {
-    /// Names the client to Envoy, for its access logs.
-    Identify(String),
-    /// Asks the cache cluster; the answer comes back as `Event::Cluster`.
-    Ask(Call),
-    /// Writes to the cache cluster, then gives the claim on the key back. Outlives the request.
-    Deposit(Deposit),
-    /// Sends the request to GitHub with these changes.
-    Forward(Vec<Edit>),
-    /// Sends the request, whole, past the filter chain; the answer is `Event::Resent`.
-    Resend {
-        /// With pseudo fields.
-        headers: Headers,
-        /// The request's body.
-        body: Vec<u8>,
-    },
-    /// Answers the client.
-    Reply(Reply),
-    /// Lets the upstream's response through with these changes.
-    Pass(Vec<Edit>),
-    /// Puts these bytes in the place of those of the body that are in hand.
-    ReplaceBody(Vec<u8>),
-    /// Tells another request what became of the flight of `key`.
-    Wake {
-        /// Whom.
-        waiter: Waiter,
-        /// Of which flight.
-        key: Key,
-        /// What.
-        wake: Wake,
-    },
-    /// Changes a stat.
-    Record(Metric),
-    /// One line for the operator.
-    Warn(String),
-}
-
-/// A write to the cache cluster.
-#[derive(Debug)]
-pub struct Deposit {
-    /// Whose entry.
-    pub key: Key,
-    /// The entry, if it has to be written.
-    pub entry: Option<Entry>,
-    /// Whether this replica holds the claim on the key.
-    pub unlock: bool,
-}
-
-/// A response of the proxy's own.
-#[derive(Debug)]
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// Without pseudo fields; sanitised.
-    pub headers: Headers,
-    /// The body.
-    pub body: ReplyBody,
-}
-
-/// Where a reply's bytes are.
-#[derive(Debug)]
-pub enum ReplyBody {
-    /// Nowhere.
-    Empty,
-    /// Written for the occasion.
-    Text(String),
-    /// GitHub's, from a callout.
-    Bytes(Vec<u8>),
-    /// In a stored response.
-    Entry(Box<Entry>),
-}
-
-impl ReplyBody {
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Empty => &[],
-            Self::Text(text) => text.as_bytes(),
-            Self::Bytes(bytes) => bytes,
-            Self::Entry(entry) => entry.body(),
-        }
-    }
 }
 
 /// Where a request stands. Each variant is one point at which it can be suspended.

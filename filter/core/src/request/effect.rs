@@ -1,0 +1,95 @@
+//! What a step asks for, as data: the filter carries it out.
+
+use crate::cache::cluster::Call;
+use crate::cache::entry::Entry;
+use crate::cache::key::Key;
+use crate::flight::{Waiter, Wake};
+use crate::header::Headers;
+use crate::metric::Metric;
+use crate::upstream::Edit;
+
+/// What to do, in this order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Names the client to Envoy, for its access logs.
+    Identify(String),
+    /// Asks the cache cluster; the answer comes back as `Event::Cluster`.
+    Ask(Call),
+    /// Writes to the cache cluster, then gives the claim on the key back. Outlives the request.
+    Deposit(Deposit),
+    /// Sends the request to GitHub with these changes.
+    Forward(Vec<Edit>),
+    /// Sends the request, whole, past the filter chain; the answer is `Event::Resent`.
+    Resend {
+        /// With pseudo fields.
+        headers: Headers,
+        /// The request's body.
+        body: Vec<u8>,
+    },
+    /// Answers the client.
+    Reply(Reply),
+    /// Lets the upstream's response through with these changes.
+    Pass(Vec<Edit>),
+    /// Puts these bytes in the place of those of the body that are in hand.
+    ReplaceBody(Vec<u8>),
+    /// Tells another request what became of the flight of `key`.
+    Wake {
+        /// Whom.
+        waiter: Waiter,
+        /// Of which flight.
+        key: Key,
+        /// What.
+        wake: Wake,
+    },
+    /// Changes a stat.
+    Record(Metric),
+    /// One line for the operator.
+    Warn(String),
+}
+
+/// A write to the cache cluster.
+#[derive(Debug)]
+pub struct Deposit {
+    /// Whose entry.
+    pub key: Key,
+    /// The entry, if it has to be written.
+    pub entry: Option<Entry>,
+    /// Whether this replica holds the claim on the key.
+    pub unlock: bool,
+}
+
+/// A response of the proxy's own.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Without pseudo fields; sanitised.
+    pub headers: Headers,
+    /// The body.
+    pub body: ReplyBody,
+}
+
+/// Where a reply's bytes are.
+#[derive(Debug)]
+pub enum ReplyBody {
+    /// Nowhere.
+    Empty,
+    /// Written for the occasion.
+    Text(String),
+    /// GitHub's, from a callout.
+    Bytes(Vec<u8>),
+    /// In a stored response.
+    Entry(Box<Entry>),
+}
+
+impl ReplyBody {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Empty => &[],
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+            Self::Entry(entry) => entry.body(),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Credentials that run out, are refused, or belong to a budget.
+
+use super::*;
+
+#[test]
+fn an_empty_pool_says_when_it_resets() {
+    let mut fixture = Fixture::new("");
+    fixture.warm("one");
+    fixture.exhaust([0, 0]);
+    let flow = fixture.get();
+    assert_eq!(
+        flow.cache_status(),
+        "github-proxy; hit; detail=stale-if-error"
+    );
+    let flow = fixture.request("GET", "/other", &[]);
+    let reply = flow.reply().unwrap();
+    assert_eq!(reply.status, 403);
+    assert_eq!(reply.headers.text("x-ratelimit-reset"), Some("2000"));
+    assert_eq!(reply.headers.text("x-ratelimit-remaining"), Some("0"));
+    assert_eq!(reply.headers.text("retry-after"), Some("1000"));
+    assert!(flow.recorded("github_proxy_denied.client=all;.reason=pool_exhausted;"));
+    fixture.now = 2_000_000;
+    assert!(
+        fixture.request("GET", "/other", &[]).edits().is_some(),
+        "after the reset"
+    );
+}
+
+/// An answer on another credential.
+fn resent(
+    fixture: &mut Fixture,
+    flow: Flow,
+    status: &str,
+    more: &[(&str, &str)],
+    body: &str,
+) -> Flow {
+    let mut fields = vec![(":status", status)];
+    fields.extend(more);
+    let answer = (headers(&fields), body.as_bytes().to_vec());
+    fixture.step(flow.phase, Event::Resent(Some(answer)))
+}
+
+#[test]
+fn a_refused_credential_hands_over_unnoticed() {
+    let spent = [
+        ("x-ratelimit-limit", "10"),
+        ("x-ratelimit-remaining", "0"),
+        ("x-ratelimit-reset", "2000"),
+    ];
+    let later = [("retry-after", "30")];
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: [Case<'_>; 4] = [
+        ("403", &spent, "", "rate_limit"),
+        ("429", &later, "", "secondary_limit"),
+        (
+            "403",
+            &[],
+            r#"{"message":"You have exceeded a secondary rate limit"}"#,
+            "secondary_limit",
+        ),
+        (
+            "401",
+            &[],
+            r#"{"message":"Bad credentials"}"#,
+            "bad_credential",
+        ),
+    ];
+    for (status, fields, body, reason) in cases {
+        let mut fixture = Fixture::new("");
+        let flow = fixture.get();
+        let first = flow.forwarded("authorization").unwrap();
+        let mut flow = fixture.answer(flow, status, fields, false);
+        if !body.is_empty() {
+            assert!(
+                flow.phase.holds_response(),
+                "{reason}: nothing reaches the client yet"
+            );
+            flow = fixture.step(
+                flow.phase,
+                Event::Body {
+                    chunk: body.into(),
+                    end: true,
+                },
+            );
+        }
+        assert!(
+            flow.recorded(&format!("github_proxy_failovers.reason={reason};")),
+            "{reason}"
+        );
+        let second = flow.resent("authorization").unwrap();
+        assert_ne!(first, second);
+        let tag = format!("\"{}\"", etag::predict(None, &second, b"one"));
+        let flow = resent(&mut fixture, flow, "200", &[("etag", &tag)], "one");
+        let reply = flow.reply().unwrap();
+        assert_eq!((reply.status, reply.body.bytes()), (200, &b"one"[..]));
+        assert_eq!(flow.cache_status(), "github-proxy; fwd=miss; stored");
+        // Nobody else runs into the same wall, and the answer is in the cache.
+        for _ in 0..5 {
+            let flow = fixture.get();
+            assert_eq!(flow.forwarded("authorization").unwrap(), second, "{reason}");
+            assert!(flow.forwarded("if-none-match").is_some());
+            fixture.step(flow.phase, Event::Gone);
+        }
+    }
+}
+
+#[test]
+fn an_ordinary_403_or_401_is_the_clients() {
+    for (status, body) in [
+        (
+            "403",
+            r#"{"message":"Resource not accessible by integration"}"#,
+        ),
+        (
+            "401",
+            r#"{"message":"A JSON web token could not be decoded"}"#,
+        ),
+    ] {
+        let mut fixture = Fixture::new("");
+        let flow = fixture.get();
+        let flow = fixture.answer(flow, status, &[], false);
+        let flow = fixture.step(
+            flow.phase,
+            Event::Body {
+                chunk: body.into(),
+                end: true,
+            },
+        );
+        assert!(flow.passed("cache-status").is_some(), "{status}");
+        assert!(fixture
+            .proxy
+            .pool
+            .members()
+            .iter()
+            .all(|m| m.state(&fixture.map, fixture.now) == 0));
+    }
+}
+
+#[test]
+fn each_credential_is_tried_once_then_the_client_learns_when_to_come_back() {
+    let mut fixture = Fixture::new("");
+    let flow = fixture.get();
+    let flow = fixture.answer(flow, "429", &[("retry-after", "30")], true);
+    let flow = resent(&mut fixture, flow, "429", &[("retry-after", "20")], "");
+    let reply = flow.reply().unwrap();
+    assert_eq!(
+        (reply.status, reply.headers.text("retry-after")),
+        (429, Some("20"))
+    );
+    fixture.now += 19_000;
+    assert!(fixture.get().edits().is_none(), "never early");
+    fixture.now += 1_000;
+    assert!(fixture.get().edits().is_some());
+}
+
+#[test]
+fn a_write_is_repeated_with_its_body() {
+    let mut fixture = Fixture::new("");
+    let me = Waiter {
+        queue: 0,
+        context: 99,
+    };
+    let fields = [
+        (":method", "POST"),
+        (":path", "/graphql"),
+        ("authorization", "token token-all"),
+        ("content-length", "4"),
+    ];
+    let event = Event::Request {
+        headers: headers(&fields),
+        me,
+        end: false,
+    };
+    let flow = fixture.step(Phase::Arrived, event);
+    let flow = fixture.step(
+        flow.phase,
+        Event::RequestBody {
+            chunk: b"bo".to_vec(),
+            end: false,
+        },
+    );
+    let flow = fixture.step(
+        flow.phase,
+        Event::RequestBody {
+            chunk: b"dy".to_vec(),
+            end: true,
+        },
+    );
+    let flow = fixture.answer(flow, "200", &[], false);
+    let chunk = br#"{"errors":[{"type":"RATE_LIMITED"}]}"#.to_vec();
+    let flow = fixture.step(flow.phase, Event::Body { chunk, end: true });
+    let body = flow.effects.iter().find_map(|effect| match effect {
+        Effect::Resend { body, .. } => Some(body.clone()),
+        _ => None,
+    });
+    assert_eq!(body.unwrap(), b"body");
+    assert_eq!(flow.resent("content-length"), None, "Envoy frames it anew");
+    let flow = resent(&mut fixture, flow, "200", &[], r#"{"data":{}}"#);
+    assert_eq!(flow.reply().unwrap().body.bytes(), br#"{"data":{}}"#);
+}
+
+#[test]
+fn a_write_that_is_not_all_here_is_not_repeated() {
+    let mut fixture = Fixture::new("");
+    let me = Waiter {
+        queue: 0,
+        context: 99,
+    };
+    let fields = [
+        (":method", "POST"),
+        (":path", "/x"),
+        ("authorization", "token token-all"),
+    ];
+    let event = Event::Request {
+        headers: headers(&fields),
+        me,
+        end: false,
+    };
+    let flow = fixture.step(Phase::Arrived, event);
+    let flow = fixture.answer(flow, "429", &[("retry-after", "5")], true);
+    assert_eq!(
+        flow.passed("cache-status").unwrap(),
+        "github-proxy; fwd=method"
+    );
+}
+
+#[test]
+fn a_budget_is_spent_by_what_github_counts() {
+    let mut fixture = Fixture::new("");
+    let ask = |fixture: &mut Fixture, path: &str| {
+        fixture.raw(&[
+            (":method", "GET"),
+            (":path", path),
+            ("authorization", "token token-thrifty"),
+        ])
+    };
+    fixture.warm("one");
+    for path in ["/a", "/b"] {
+        let flow = ask(&mut fixture, path);
+        let flow = fixture.answer_200(flow, "x");
+        fixture.step(flow.phase, Event::Gone);
+    }
+    let flow = ask(&mut fixture, "/c");
+    let reply = flow.reply().unwrap();
+    assert_eq!(
+        (reply.status, reply.headers.text("x-ratelimit-limit")),
+        (403, Some("2"))
+    );
+    assert!(flow.recorded("github_proxy_denied.client=thrifty;.reason=budget;"));
+    // What is stored is still confirmed and served, and others are not concerned.
+    let flow = ask(&mut fixture, "/user");
+    let flow = fixture.answer(flow, "304", &[], true);
+    assert_eq!(
+        flow.reply().unwrap().headers.text("x-ratelimit-remaining"),
+        Some("0")
+    );
+    assert!(fixture.request("GET", "/c", &[]).edits().is_some());
+    fixture.now += 3_600_000;
+    assert!(ask(&mut fixture, "/d").edits().is_some());
+}
+
+#[test]
+fn the_rate_limit_is_the_pools() {
+    let mut fixture = Fixture::new("");
+    fixture.exhaust([3, 4]);
+    let flow = fixture.request("GET", "/rate_limit", &[]);
+    let body: serde_json::Value =
+        serde_json::from_slice(flow.reply().unwrap().body.bytes()).unwrap();
+    assert_eq!(body["resources"]["core"]["remaining"], 7);
+    assert_eq!(body["rate"]["limit"], 20);
+    assert_eq!(body["resources"]["search"]["limit"], 10_000);
+}
