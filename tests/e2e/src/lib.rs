@@ -7,6 +7,7 @@
 //! asserts how long something took; where something happens a moment later (statistics, a
 //! reload), [`wait::until`] looks again and again up to a generous limit.
 
+pub mod apps;
 pub mod binaries;
 pub mod burst;
 pub mod cache_status;

@@ -49,6 +49,13 @@ impl Setup {
         self
     }
 
+    /// Takes an environment variable back.
+    #[must_use]
+    pub fn unset(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
     /// Adds an argument of the command.
     #[must_use]
     pub fn argument(mut self, argument: &str) -> Self {
