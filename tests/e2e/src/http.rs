@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::{combinators::BoxBody, BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -27,6 +27,8 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// The fields after the body, if there are any.
+    pub trailers: Option<HeaderMap>,
 }
 
 /// What came of a request: an answer, or why there is none or not all of it.
@@ -97,25 +99,65 @@ impl Request {
 
     /// Sends it and reads the whole answer, if there is one.
     pub async fn outcome(self) -> Outcome {
-        let failed = |what: &str, error: &dyn std::error::Error| format!("{what}: {error}");
         let request = self.builder.body(self.body).expect("a valid request");
         let stream = TcpStream::connect(self.address).await;
         let stream = stream.map_err(|error| failed("connect", &error))?;
         let connection = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = connection.map_err(|error| failed("connect", &error))?;
         tokio::spawn(connection);
-        let response = sender.send_request(request).await;
-        let (head, body) = response
-            .map_err(|error| failed("no answer", &error))?
-            .into_parts();
-        let body = body.collect().await;
-        let body = body.map_err(|error| failed("not the whole body", &error))?;
-        Ok(Response {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: body.to_bytes(),
-        })
+        read(sender.send_request(request).await).await
     }
+}
+
+/// Requests over one HTTP/2 connection without TLS, of which many can be under way at once.
+#[derive(Clone)]
+pub struct Http2(hyper::client::conn::http2::SendRequest<BoxBody<Bytes, Infallible>>);
+
+impl Http2 {
+    /// Connects, knowing that the other side speaks HTTP/2.
+    pub async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let executor = TokioExecutor::new();
+        let connection =
+            hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await;
+        let (sender, connection) = connection.expect("an HTTP/2 connection");
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    /// Sends a request over it.
+    pub async fn outcome(mut self, request: Request) -> Outcome {
+        let uri = format!(
+            "http://{}{}",
+            request.address,
+            request.builder.uri_ref().expect("a target")
+        );
+        // The host is a part of the target in HTTP/2.
+        let request = request.without("host");
+        let request = request
+            .builder
+            .uri(uri)
+            .body(request.body)
+            .expect("a valid request");
+        read(self.0.send_request(request).await).await
+    }
+}
+
+fn failed(what: &str, error: &dyn std::error::Error) -> String {
+    format!("{what}: {error}")
+}
+
+async fn read(response: hyper::Result<hyper::Response<hyper::body::Incoming>>) -> Outcome {
+    let response = response.map_err(|error| failed("no answer", &error))?;
+    let (head, body) = response.into_parts();
+    let body = body.collect().await;
+    let body = body.map_err(|error| failed("not the whole body", &error))?;
+    Ok(Response {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        trailers: body.trailers().cloned(),
+        body: body.to_bytes(),
+    })
 }
 
 impl Response {

@@ -117,11 +117,13 @@ impl Process {
             async move { ended }
         })
         .await;
-        Ended {
+        let ended = Ended {
             status,
             stdout: self.out.all(),
             stderr: self.err.all(),
-        }
+        };
+        no_panic_in(&ended.stderr);
+        ended
     }
 }
 
@@ -135,6 +137,9 @@ impl Drop for Process {
                 self.id(),
                 self.stderr()
             );
+        }
+        if !std::thread::panicking() {
+            no_panic_in(&self.stderr());
         }
         if self.has_ended() {
             return;
@@ -150,6 +155,11 @@ impl Drop for Process {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// A panic of the filter costs requests of others, whatever became of the one at hand.
+fn no_panic_in(log: &str) {
+    assert!(!log.contains("panicked at"), "a panic:\n{log}");
 }
 
 /// Sends a signal to any process; one that is gone gets none.

@@ -27,6 +27,15 @@ pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
+/// Sends `bytes` and returns all that comes back until the connection is closed.
+pub async fn until_closed(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(bytes).await.expect("an open connection");
+    let mut answer = Vec::new();
+    let _ = timeout(LIMIT, stream.read_to_end(&mut answer)).await;
+    answer
+}
+
 /// Whether this is all of an answer whose end can be seen. Envoy closes only a second later.
 fn is_whole(answer: &[u8]) -> bool {
     let text = String::from_utf8_lossy(answer);

@@ -2,10 +2,11 @@
 //! paid for once, whatever its status and however its entity tag comes about.
 
 use e2e::cache_status::{COALESCED, METHOD, MISS, REPLACED, REVALIDATED, UNSTORED};
-use e2e::{burst, GitHub, Proxy, Response};
+use e2e::{burst, GitHub, Proxy, Redis, Response};
 use github_simulator::{Content, Document, EtagMode, Options};
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// `Cache-Status` tells what happened, in the documented forms, and the answers of a cold, a
 /// warm and a changed resource are GitHub's, field by field.
@@ -263,5 +264,43 @@ async fn bodies_are_kept_byte_for_byte() {
     for _ in 0..2 {
         assert_eq!(&proxy.get("/things/bytes").await.body[..], &all[..]);
         assert_eq!(proxy.get("/things/text").await.json(), text);
+    }
+}
+
+/// An entry lives so long after GitHub last confirmed it, in memory and in Redis.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_expire() {
+    let (github, redis) = (GitHub::start().await, Redis::start().await);
+    for setup in [Proxy::before(&github), Proxy::before(&github).redis(&redis)] {
+        let proxy = setup.env("CACHE_TTL", "1").start().await;
+        github.put_json("/things/1", json!({"n": 1}));
+        assert_eq!(proxy.get("/things/1").await.cache(), MISS);
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert_eq!(proxy.get("/things/1").await.cache(), MISS);
+    }
+}
+
+/// Without memory, Redis is the cache; without both, every answer is right all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_can_be_turned_off() {
+    let (github, redis) = (GitHub::start().await, Redis::start().await);
+    for (setup, paid) in [
+        (Proxy::before(&github).redis(&redis), 1),
+        (Proxy::before(&github), 25),
+    ] {
+        let proxy = setup.env("CACHE_MEMORY_BYTES", "0").start().await;
+        github.put_json("/things/1", json!({"n": 1}));
+        github.reset_log();
+        for response in burst(20, |_| proxy.request("GET", "/things/1")).await {
+            assert_eq!((response.status, response.json()), (200, json!({"n": 1})));
+        }
+        for _ in 0..5 {
+            assert_eq!(proxy.get("/things/1").await.json(), json!({"n": 1}));
+        }
+        assert!(
+            github.paid("/things/1") <= paid,
+            "{} were paid for",
+            github.paid("/things/1")
+        );
     }
 }

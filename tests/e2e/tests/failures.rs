@@ -214,6 +214,42 @@ async fn followers_survive_a_leader_that_leaves() {
     }
 }
 
+/// Nor does one that hangs up, or is cut off, in the middle of the body: the others get all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn followers_survive_a_leader_that_ends_within_the_body() {
+    let (github, proxy) = e2e::start().await;
+    let body = json!({"text": "x".repeat(3_000)});
+    for path in ["/things/left", "/things/cut"] {
+        let mut document = Document::json(body.clone());
+        document.chunk_bytes = Some(10);
+        document.chunk_delay_ms = 40;
+        github.put(path, document);
+        if path == "/things/cut" {
+            github.fail_next(1, path, Action::Truncate { after_bytes: 20 });
+        }
+        let leader = tokio::spawn(proxy.request("GET", path).outcome());
+        e2e::wait::until("the leader's request", || async {
+            (!github.requests_to(path).is_empty()).then_some(())
+        })
+        .await;
+        let followers = burst(10, |_| proxy.request("GET", path));
+        let abort = async {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            if path == "/things/left" {
+                leader.abort();
+            }
+        };
+        let (answers, ()) = tokio::join!(followers, abort);
+        for answer in answers {
+            assert_eq!(
+                (answer.status, answer.json()),
+                (200, body.clone()),
+                "{path}"
+            );
+        }
+    }
+}
+
 /// With nothing left of the pool's rate limits, what is known is served as stale, and what is not
 /// is refused as GitHub refuses, with the earliest reset; GitHub is not asked in vain again and
 /// again.

@@ -4,7 +4,8 @@
 use e2e::cache_status::REVALIDATED;
 use e2e::process::{children, signal_to};
 use e2e::redis::Access;
-use e2e::{wait, GitHub, Proxy, Redis};
+use e2e::{wait, GitHub, Proxy, Redis, Request};
+use github_simulator::Action;
 use rustix::process::Signal;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -260,6 +261,65 @@ async fn redis_may_be_guarded() {
         let stats = proxy.stats().await;
         assert_eq!(stats.sum("github_proxy_cache_errors", &[]), 0, "{access:?}");
     }
+}
+
+/// A Webdis that runs already is used as it is, and may be shared.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webdis_of_ones_own_may_be_used() {
+    let (github, redis) = (GitHub::start().await, Redis::start().await);
+    // That of one proxy, which may do no more than a cache needs, serves another as well.
+    let owner = Proxy::before(&github).redis(&redis).start().await;
+    let webdis = children(owner.process().id());
+    let (webdis, _) = webdis
+        .iter()
+        .find(|(_, name)| name == "webdis")
+        .expect("a Webdis");
+    let line = std::fs::read_to_string(format!("/proc/{webdis}/cmdline")).expect("a command line");
+    let configuration = line
+        .split('\0')
+        .find(|part| part.ends_with(".json"))
+        .expect("a file");
+    let configuration = std::fs::read(configuration).expect("the configuration of Webdis");
+    let configuration: serde_json::Value = serde_json::from_slice(&configuration).expect("JSON");
+    let url = format!("webdis+http://127.0.0.1:{}", configuration["http_port"]);
+    let proxy = Proxy::before(&github)
+        .env("CACHE_BACKEND_URL", &url)
+        .start()
+        .await;
+    is_used_again(&github, &proxy, &redis).await;
+    let own: Vec<_> = children(proxy.process().id());
+    assert!(own.iter().all(|(_, name)| name != "webdis"), "{own:?}");
+    // It cannot be used for anything else.
+    let address = url
+        .trim_start_matches("webdis+http://")
+        .parse()
+        .expect("an address");
+    for command in ["/KEYS/*", "/FLUSHALL", "/CONFIG/GET/*", "/EVAL/x/0"] {
+        let response = Request::new(address, "GET", command).send().await;
+        assert_eq!(response.status, 403, "{command}: {response:?}");
+    }
+    assert!(!redis.keys().is_empty());
+}
+
+/// A proxy that dies while it asks GitHub about something leaves the others waiting only until its
+/// claim lapses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_replicas_claim_lapses() {
+    let (github, redis) = (GitHub::start().await, Redis::start().await);
+    let start = || Proxy::before(&github).redis(&redis).start();
+    let (one, two) = (start().await, start().await);
+    github.put_json("/things/claimed", json!({"n": 1}));
+    github.fail_next(1, "/things/claimed", Action::Hang);
+    let hanging = tokio::spawn(one.request("GET", "/things/claimed").outcome());
+    wait::until("the first request", || async {
+        (!github.requests().is_empty()).then_some(())
+    })
+    .await;
+    let waiting = tokio::spawn(two.request("GET", "/things/claimed").outcome());
+    one.process().signal(Signal::KILL);
+    assert!(hanging.await.expect("a task").is_err());
+    let response = waiting.await.expect("a task").expect("an answer");
+    assert_eq!((response.status, response.json()), (200, json!({"n": 1})));
 }
 
 /// A wrong password, or nobody who answers, costs the shared cache and nothing else; a warning says

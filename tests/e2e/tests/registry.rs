@@ -3,6 +3,7 @@
 
 use e2e::proxy::Setup;
 use e2e::{traces, wait, GitHub, Proxy, TOKEN};
+use github_simulator::{Content, Document};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -314,4 +315,26 @@ async fn a_changed_file_is_taken_over_without_a_lost_request() {
         "{}",
         stats.ours()
     );
+}
+
+/// What is under way while the registry changes goes on: a long download arrives whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_outlives_a_change() {
+    let (github, proxy) = e2e::start().await;
+    let mut document = Document::new(Content::Generated(200_000));
+    document.chunk_bytes = Some(2_000);
+    document.chunk_delay_ms = 30;
+    github.put("/things/long", document);
+    let download = tokio::spawn(proxy.request("GET", "/things/long").outcome());
+    wait::until("the download", || async {
+        (!github.requests().is_empty()).then_some(())
+    })
+    .await;
+    proxy.replace_registry("version: 1\nclients: []\n");
+    wait::until("nobody to be let in", || async {
+        (proxy.get("/things/1").await.status == 401).then_some(())
+    })
+    .await;
+    let response = download.await.expect("a task").expect("all of it");
+    assert_eq!((response.status, response.body.len()), (200, 200_000));
 }
