@@ -107,6 +107,11 @@ pub fn call(
     hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout).ok()
 }
 
+/// Lets go of the present context, whose `on_done` asked to wait.
+pub fn done() {
+    let _ = hostcalls::done();
+}
+
 /// Calls back every so often, in place of what was asked before.
 pub fn tick_every(period: Duration) {
     let _ = hostcalls::set_tick_period(period);

@@ -23,6 +23,8 @@ pub struct Root {
     id: u32,
     vm: Rc<Vm>,
     proxy: Option<Rc<Proxy>>,
+    /// Replaced by another configuration; kept until its callouts are answered.
+    retired: bool,
 }
 
 impl Root {
@@ -32,6 +34,7 @@ impl Root {
             id,
             vm: vm::current(),
             proxy: None,
+            retired: false,
         }
     }
 
@@ -135,6 +138,16 @@ impl Context for Root {
         let status = host::callout_status(headers);
         let body = host::body(BufferType::HttpCallResponseBody, body_size);
         self.finish(callout, status, &body);
+        if self.retired && !self.vm.awaits(self.id) {
+            host::done();
+        }
+    }
+
+    /// Envoy would cancel the callouts of a root that it lets go: a token that was exchanged,
+    /// a write to the cache. So it is asked to wait for them.
+    fn on_done(&mut self) -> bool {
+        self.retired = self.vm.awaits(self.id);
+        !self.retired
     }
 }
 
@@ -174,7 +187,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        if let Some(proxy) = &self.proxy {
+        if let Some(proxy) = self.proxy.as_ref().filter(|_| !self.retired) {
             upkeep::run(&self.vm, self.id, proxy);
         }
         for context in self.vm.ticking() {

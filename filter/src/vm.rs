@@ -7,7 +7,6 @@ use crate::host::{self, Metrics, Shared};
 use crate::stream::Stream;
 use github_proxy_core::budget::{Budget, Report};
 use github_proxy_core::cache::cluster::Operation;
-use github_proxy_core::flight;
 use github_proxy_core::request::{Deposit, Worker};
 use github_proxy_core::shared::update;
 use std::cell::{Cell, RefCell};
@@ -99,10 +98,7 @@ impl Vm {
     /// Readies the worker for a new root context: its queue now wakes that one.
     pub fn adopt(&self) {
         let mut name = self.queue_name.borrow_mut();
-        let name = name.get_or_insert_with(|| {
-            flight::prepare(&Shared);
-            format!("worker/{}", next_worker())
-        });
+        let name = name.get_or_insert_with(|| format!("worker/{}", next_worker()));
         if let Some(queue) = host::register_queue(name) {
             self.queue.set(queue);
         }
@@ -141,6 +137,11 @@ impl Vm {
     /// The requests that want to hear of time going by.
     pub fn ticking(&self) -> HashSet<u32> {
         self.ticking.borrow().keys().copied().collect()
+    }
+
+    /// Whether callouts of a context are under way.
+    pub fn awaits(&self, owner: u32) -> bool {
+        self.calls.borrow().values().any(|call| call.owner == owner)
     }
 
     /// A request in flight.

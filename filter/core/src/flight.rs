@@ -81,16 +81,6 @@ struct Flight {
     next: Vec<Waiter>,
 }
 
-/// Writes every key of the table once, empty, so that a first write never races another.
-pub fn prepare(shared: &dyn SharedData) {
-    for table in 0..TABLES {
-        let name = name(table);
-        if shared.get(&name).is_none() {
-            shared.set(&name, &[], None);
-        }
-    }
-}
-
 /// Joins the flight of `key`, or starts it. A flight whose leader is gone is taken over.
 pub fn join(shared: &dyn SharedData, key: &Key, me: Waiter, now: u64) -> Joined {
     change(shared, key, |flights| {
@@ -233,16 +223,10 @@ mod tests {
         }
     }
 
-    fn map() -> Map {
-        let map = Map::default();
-        prepare(&map);
-        map
-    }
-
     #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
     #[cfg_attr(not(target_family = "wasm"), test)]
     fn one_leads_and_those_before_the_question_share_its_answer() {
-        let map = map();
+        let map = Map::default();
         assert_eq!(join(&map, &KEY, waiter(1), 0), Joined::Leads);
         assert_eq!(join(&map, &KEY, waiter(2), 0), Joined::Waits);
         close(&map, &KEY, waiter(1));
@@ -262,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_leader_that_leaves_takes_nobody_with_it() {
-        let map = map();
+        let map = Map::default();
         for n in 1..=3 {
             join(&map, &KEY, waiter(n), 0);
         }
@@ -274,7 +258,7 @@ mod tests {
 
     #[test]
     fn an_answer_nobody_can_share_sets_all_free() {
-        let map = map();
+        let map = Map::default();
         for n in 1..=3 {
             join(&map, &KEY, waiter(n), 0);
         }
@@ -287,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_flight_without_a_sign_of_life_is_taken_over() {
-        let map = map();
+        let map = Map::default();
         join(&map, &KEY, waiter(1), 0);
         assert_eq!(join(&map, &KEY, waiter(2), LEASE_MILLIS - 1), Joined::Waits);
         assert_eq!(join(&map, &KEY, waiter(3), LEASE_MILLIS), Joined::Leads);
@@ -301,7 +285,7 @@ mod tests {
 
     #[test]
     fn flights_of_one_table_do_not_touch_each_other() {
-        let map = map();
+        let map = Map::default();
         let mut other = KEY;
         other.0[31] = 9;
         join(&map, &KEY, waiter(1), 0);

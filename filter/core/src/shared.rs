@@ -8,13 +8,17 @@ pub trait SharedData {
     /// The value and its version, or `None` when the key was never written.
     fn get(&self, key: &str) -> Option<(Vec<u8>, u32)>;
 
-    /// Writes a value; with a `version` only if the key still has it. `false` when it does not.
+    /// Writes a value; with a `version` only if the key still has it, or was never written.
+    /// `false` when it has another.
     fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> bool;
 }
 
 /// How often a contended update is tried before it is given up. Each failure means that
 /// another worker made progress, so this is never reached with a sane number of workers.
 const MOST_TRIES: usize = 64;
+
+/// A version that no key has: writing with it succeeds only where nothing was written yet.
+const NEVER: u32 = u32::MAX;
 
 /// Replaces the value of `key` by what `change` makes of it, atomically. `change` runs again
 /// when another worker was faster; `None` from it leaves the value as it is.
@@ -26,13 +30,13 @@ pub fn update<T>(
 ) -> Option<T> {
     for _ in 0..MOST_TRIES {
         let (old, version) = match shared.get(key) {
-            Some((value, version)) => (value, Some(version)),
-            None => (Vec::new(), None),
+            Some((value, version)) => (value, version),
+            None => (Vec::new(), NEVER),
         };
         let (new, result) = change(&old);
         match new {
             None => return Some(result),
-            Some(new) if shared.set(key, &new, version) => return Some(result),
+            Some(new) if shared.set(key, &new, Some(version)) => return Some(result),
             Some(_) => {}
         }
     }
@@ -78,6 +82,19 @@ pub(crate) mod testing {
             values.insert(key.to_owned(), (value.to_vec(), current + 1));
             true
         }
+    }
+
+    #[test]
+    fn the_first_of_two_first_writes_is_not_overwritten() {
+        let map = Map::default();
+        let mut first = true;
+        let result = super::update(&map, "k", |old| {
+            if std::mem::take(&mut first) {
+                map.set("k", &[9], None);
+            }
+            (Some(vec![1]), old.to_vec())
+        });
+        assert_eq!(result, Some(vec![9]));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Token {
     pub authorization: String,
     /// When it ceases to be valid, Unix milliseconds.
     pub expires_at: u64,
+    /// When it was got, Unix milliseconds.
+    pub obtained_at: u64,
 }
 
 /// What an App's key has to sign: header and claims of a JWT (RFC 7515 §3.1, RS256).
@@ -86,6 +88,7 @@ pub fn read_token(status: u16, body: &[u8], now: u64) -> Result<Token, String> {
     Ok(Token {
         authorization: format!("Bearer {token}"),
         expires_at,
+        obtained_at: now,
     })
 }
 

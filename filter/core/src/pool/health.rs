@@ -14,6 +14,8 @@ const LONGEST_PAUSE: u64 = 3_600;
 const TASK_LEASE: u64 = 15_000;
 /// The longest wait between attempts, milliseconds.
 const LONGEST_BACKOFF: u64 = 300_000;
+/// After so many failures in a row nobody waits for the next attempt.
+const HOPELESS: u32 = 3;
 
 /// Something that one worker does for all: a token exchange, a poll of `/rate_limit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,16 @@ impl Task {
             self.not_before = now.saturating_add(TASK_LEASE);
         }
         due
+    }
+
+    /// Whether it is worth waiting for: under way or due soon, and not failing again and again.
+    pub fn is_promising(&self) -> bool {
+        self.failures < HOPELESS
+    }
+
+    /// Due at once, for a new reason.
+    pub fn hurry(&mut self) {
+        self.not_before = 0;
     }
 
     /// It is done; due again at `next`.

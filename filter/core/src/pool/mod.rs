@@ -18,6 +18,8 @@ use crate::secret::Secret;
 use crate::shared::{update, SharedData};
 use sha2::{Digest, Sha256};
 
+/// A token that is refused so soon after it was made is not replaced at once, milliseconds.
+const TOO_YOUNG: u64 = 60_000;
 /// How long before its end an installation token is no longer sent, milliseconds.
 const TOKEN_MARGIN: u64 = 1_000;
 
@@ -153,6 +155,28 @@ impl Member {
         })
     }
 
+    /// Notes that GitHub did not accept what was sent under `used`. A token of an App is replaced
+    /// by a new one; a PAT is left out. Returns whether that is news.
+    pub fn refused(&self, shared: &dyn SharedData, used: u64, now: u64) -> bool {
+        let Kind::App { .. } = &self.kind else {
+            return self.health.refused(shared);
+        };
+        let news = self.health.change(shared, |health| {
+            let present = health.token.as_ref();
+            let Some(token) = present.filter(|token| tag(&token.authorization) == used) else {
+                return false;
+            };
+            if now.saturating_sub(token.obtained_at) < TOO_YOUNG {
+                health.exchange.failed(now, used);
+            } else {
+                health.exchange.hurry();
+            }
+            health.token = None;
+            true
+        });
+        news.unwrap_or(false)
+    }
+
     /// The value of `github_proxy_credential_state`: 0 ready, 1 exhausted (core), 2 paused,
     /// 3 broken.
     pub fn state(&self, shared: &dyn SharedData, now: u64) -> u64 {
@@ -261,7 +285,7 @@ impl Pool {
                 continue;
             }
             let Some(grant) = member.grant(&health, now) else {
-                unable.soon |= health.exchange.failures == 0;
+                unable.soon |= health.exchange.is_promising();
                 continue;
             };
             let ledger = member.rates.ledger(shared);

@@ -163,11 +163,16 @@ fn an_app_serves_once_it_has_a_token_and_until_that_ends() {
         health.token = Some(app::Token {
             authorization: "Bearer ghs_1".into(),
             expires_at: 60_000,
+            obtained_at: 0,
         });
     });
     assert_eq!(chosen(&pool, &map, &WISH, 58_999).unwrap(), "X");
     assert_eq!(chosen(&pool, &map, &WISH, 59_000), Err(Unavailable::Soon));
-    health.change(&map, |health| health.exchange.failed(0, 0));
+    for _ in 0..3 {
+        let waits = chosen(&pool, &map, &WISH, 59_000);
+        assert_eq!(waits, Err(Unavailable::Soon));
+        health.change(&map, |health| health.exchange.failed(0, 0));
+    }
     assert_eq!(chosen(&pool, &map, &WISH, 59_000), Err(Unavailable::Broken));
     assert_eq!(pool.members()[0].state(&map, 59_000), 3);
 }
@@ -218,6 +223,40 @@ fn a_busy_credential_is_spared_counted_requests_only() {
         ..WISH
     };
     assert!(chosen(&pool, &map, &free, 0).is_ok());
+}
+
+#[test]
+fn a_token_that_is_refused_is_exchanged_anew_and_only_that_one() {
+    let (pool, map) = (Pool::new(&[app("X")], NO_PACE), Map::default());
+    let member = &pool.members()[0];
+    let token = |number: u64, at: u64| {
+        member.health.change(&map, |health| {
+            health.token = Some(app::Token {
+                authorization: format!("Bearer ghs_{number}"),
+                expires_at: 9_000_000,
+                obtained_at: at,
+            });
+            health.exchange.done(8_000_000);
+        });
+        pool.grants(&map, "default", at)[0].tag
+    };
+    let due = |now| member.health.take(&map, |health| &mut health.exchange, now);
+    let first = token(1, 0);
+    let second = token(2, 100_000);
+    assert!(
+        !member.refused(&map, first, 100_001),
+        "the old one does not matter"
+    );
+    assert!(!due(100_001));
+    assert!(member.refused(&map, second, 200_000));
+    assert!(due(200_000), "at once");
+    let third = token(3, 200_100);
+    assert!(member.refused(&map, third, 200_200));
+    assert!(
+        !due(200_300),
+        "refused as soon as it was made: not in a loop"
+    );
+    assert!(due(202_000));
 }
 
 #[test]

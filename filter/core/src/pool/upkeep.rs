@@ -116,11 +116,11 @@ pub fn reports(proxy: &Proxy, shared: &dyn SharedData, now: u64) -> Vec<(Budget,
         .collect()
 }
 
-/// Whether some App has neither a token nor a failed attempt: then it is worth hurrying.
+/// Whether some App has no token and may soon have one: then it is worth hurrying.
 pub fn is_urgent(pool: &Pool, shared: &dyn SharedData, now: u64) -> bool {
     pool.members.iter().any(|member| {
         let health = member.health.get(shared);
-        member.grant(&health, now).is_none() && health.exchange.failures == 0
+        member.grant(&health, now).is_none() && health.exchange.is_promising()
     })
 }
 
@@ -235,8 +235,13 @@ pub fn polled(
                 effects.push(Effect::Warn(line));
             }
         }
-        401 if member.health.refused(shared) => {
-            effects.push(Effect::Warn(refused_line(&member.name)));
+        401 => {
+            let used = member
+                .grant(&member.health.get(shared), now)
+                .map(|it| it.tag);
+            if used.is_some_and(|used| member.refused(shared, used, now)) {
+                effects.push(Effect::Warn(refused_line(&member.name)));
+            }
         }
         _ => {}
     }
@@ -248,7 +253,7 @@ pub fn polled(
 pub fn refused_line(name: &str) -> String {
     format!(
         "credential {name}: GitHub does not accept it (revoked, expired or suspended): it is left \
-         out until it is replaced or accepted again"
+         out until it is replaced or accepted again; an App gets a new token"
     )
 }
 
@@ -337,10 +342,7 @@ mod tests {
             body: b"",
         };
         assert!(warned(&exchanged(&proxy, &map, 1, failed(), 10)));
-        assert!(
-            !is_urgent(&proxy.pool, &map, 10),
-            "requests do not wait for it"
-        );
+
         assert!(due(&proxy, &map, 1_009).is_empty());
         assert_eq!(due(&proxy, &map, 1_300).len(), 1);
         assert!(!warned(&exchanged(

@@ -146,7 +146,9 @@ impl Forwarded {
                 }
             }
             CredentialRefusal::Rejected => {
-                if self.grant.health.refused(shared) {
+                let mut members = world.proxy.pool.members().iter();
+                let member = members.find(|member| member.health == self.grant.health);
+                if member.is_some_and(|it| it.refused(shared, self.grant.tag, now)) {
                     effects.push(Effect::Warn(upkeep::refused_line(name)));
                 }
             }

@@ -9,13 +9,13 @@ mod pool;
 mod rewrite;
 
 use super::*;
-use crate::cache::entry::Entry;
-use crate::flight::Wake;
-use crate::upstream::Edit;
 use crate::cache::cluster::Operation;
+use crate::cache::entry::Entry;
 use crate::etag;
 use crate::flight::Answer;
+use crate::flight::Wake;
 use crate::shared::testing::Map;
+use crate::upstream::Edit;
 
 const A: &[u8] = b"Bearer secret-a";
 
@@ -48,7 +48,6 @@ impl Fixture {
         let secrets = |name: &str| Some(name.to_lowercase().replace("github_pat_", "secret-"));
         let config = Config::from_json(json.as_bytes(), secrets).unwrap();
         let map = Map::default();
-        crate::flight::prepare(&map);
         Self {
             proxy: Proxy::new(config),
             map,
