@@ -190,7 +190,6 @@ async fn the_first_requests_wait_for_the_first_token() {
 
 /// That the first exchange fails once is nothing that a client should notice.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a first exchange that fails is not waited for: 503 until the next attempt"]
 async fn the_first_requests_outwait_a_failed_exchange() {
     let github = github_with(&[7], 3600).await;
     let failure = Action::Status {
@@ -328,7 +327,6 @@ async fn a_failing_exchange_costs_no_request() {
 
 /// A token that GitHub takes back before its time is replaced, and the App serves on.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "an installation token that GitHub refuses is not exchanged before it is due"]
 async fn a_token_that_is_taken_back_is_replaced() {
     let github = github_with(&[7], 3600).await;
     let proxy = apps::with_app(with_token(&github), "X", 7).start().await;
@@ -359,7 +357,6 @@ async fn a_token_that_is_taken_back_is_replaced() {
 
 /// A new registry takes effect without a new token, and even while a token is being exchanged.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the answer to an exchange is lost with the configuration that asked for it"]
 async fn a_reload_keeps_the_tokens() {
     let github = github_with(&[7], 3600).await;
     github.fail_next(1, EXCHANGES, Action::Delay { milliseconds: 2500 });
