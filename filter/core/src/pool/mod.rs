@@ -227,6 +227,8 @@ pub struct Wish<'a> {
     pub points: Option<u64>,
     /// Percent of each limit that this request leaves to others.
     pub reserve_percent: u64,
+    /// It has waited long enough: requests under way are no reason to wait any more.
+    pub impatient: bool,
 }
 
 /// All credentials, in the order of the configuration.
@@ -290,7 +292,12 @@ impl Pool {
             };
             let ledger = member.rates.ledger(shared);
             let standing = ledger.standing(wish.resource);
-            let left = standing.map_or(ASSUMED_LIMIT, |s| s.left(now));
+            let pending = standing.is_some_and(|s| s.is_pending(now));
+            let left = match standing {
+                Some(standing) if pending && wish.impatient => standing.rate.remaining,
+                Some(standing) => standing.left(now),
+                None => ASSUMED_LIMIT,
+            };
             let limit = standing.map_or(ASSUMED_LIMIT, |s| s.rate.limit);
             // What costs nothing takes nothing from others.
             let reserve = match wish.points {
@@ -301,7 +308,9 @@ impl Pool {
             let busy = wish
                 .points
                 .and_then(|points| ledger.busy_until(points, self.pace, now));
-            if left == 0 {
+            if left == 0 && pending {
+                unable.busy(now / 1_000 + 1);
+            } else if left == 0 {
                 unable.exhausted(standing.map_or(0, |s| s.rate.reset));
             } else if let Some(until) = busy {
                 unable.busy(until);

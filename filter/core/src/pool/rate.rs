@@ -117,6 +117,12 @@ impl Standing {
         }
     }
 
+    /// Whether nothing is left at `now` because of requests under way alone: GitHub may have
+    /// counted them already, so that their answers may show that there is more.
+    pub fn is_pending(&self, now: u64) -> bool {
+        !self.is_over(now) && self.rate.remaining > 0 && self.left(now) == 0
+    }
+
     /// What a client should believe is left at `now`.
     pub fn promised(&self, now: u64) -> u64 {
         if self.is_over(now) || self.assumed {

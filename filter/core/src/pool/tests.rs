@@ -48,6 +48,7 @@ const WISH: Wish<'static> = Wish {
     tried: &[],
     points: Some(1),
     reserve_percent: 0,
+    impatient: false,
 };
 
 const NO_PACE: Pace = Pace {
@@ -204,6 +205,27 @@ fn the_last_of_each_limit_is_left_to_others_where_asked() {
         0,
     );
     assert!(chosen(&pool, &map, &low, 0).is_ok());
+}
+
+#[test]
+fn what_is_under_way_is_waited_for_rather_than_taken_for_spent() {
+    let (pool, map) = (pool(&["A"]), Map::default());
+    let rates = pool.members()[0].rates;
+    rates.learn(&map, &rate(2, 100), 0);
+    rates.reserve(&map, "core", 1, 0);
+    rates.reserve(&map, "core", 1, 0);
+    assert_eq!(chosen(&pool, &map, &WISH, 0), Err(Unavailable::Busy(1)));
+    let impatient = Wish {
+        impatient: true,
+        ..WISH
+    };
+    assert!(chosen(&pool, &map, &impatient, 0).is_ok());
+    rates.settle(&map, "core");
+    rates.learn(&map, &rate(0, 100), 0);
+    assert_eq!(
+        chosen(&pool, &map, &impatient, 0),
+        Err(Unavailable::Exhausted(100))
+    );
 }
 
 #[test]

@@ -31,8 +31,7 @@ impl Errand {
         if let Some(account) = self.overdrawn(world) {
             return self.over_budget(account, world, effects);
         }
-        let waited = world.now.saturating_sub(since);
-        match self.choose(&[], world) {
+        match self.choose(&[], since, world) {
             Ok(grant) => {
                 let (validator, asked) = self.validator(&grant, world);
                 if self.admitted.leads && asked != Asked::Nothing {
@@ -43,13 +42,7 @@ impl Errand {
                 let body = RequestBody::new(self.admitted.has_body);
                 Phase::Forwarded(self.sent(grant, asked, Vec::new(), body, world))
             }
-            Err(Unavailable::Soon) if waited < PATIENCE_FOR_TOKEN => {
-                Phase::AwaitingCredential(Box::new(AwaitingCredential {
-                    errand: self,
-                    since,
-                }))
-            }
-            Err(Unavailable::Busy(_)) if waited < PATIENCE_WHEN_BUSY => {
+            Err(unavailable) if is_patient(unavailable, since, world) => {
                 Phase::AwaitingCredential(Box::new(AwaitingCredential {
                     errand: self,
                     since,
@@ -59,10 +52,12 @@ impl Errand {
         }
     }
 
-    /// The credential for it, without those that refused it already.
+    /// The credential for it, without those that refused it already. `since` is when it began
+    /// to look for one.
     pub(super) fn choose(
         &self,
         tried: &[HealthKey],
+        since: u64,
         world: &World<'_>,
     ) -> Result<Grant, Unavailable> {
         let favourite = self
@@ -79,6 +74,7 @@ impl Errand {
                 Priority::Low => world.proxy.config.pool.low_priority_reserve_percent,
                 Priority::Normal => 0,
             },
+            impatient: world.now.saturating_sub(since) >= PATIENCE_WHEN_BUSY,
         };
         world.proxy.pool.choose(world.shared, &wish, world.now)
     }
@@ -192,6 +188,16 @@ impl Errand {
             return serve::stale(&admitted, entry, world, effects);
         }
         serve::pool_unavailable(&admitted, unavailable, world, effects)
+    }
+}
+
+/// Whether to wait on: a credential may be ready soon.
+pub(super) fn is_patient(unavailable: Unavailable, since: u64, world: &World<'_>) -> bool {
+    let waited = world.now.saturating_sub(since);
+    match unavailable {
+        Unavailable::Soon => waited < PATIENCE_FOR_TOKEN,
+        Unavailable::Busy(_) => waited < PATIENCE_WHEN_BUSY,
+        Unavailable::Exhausted(_) | Unavailable::Paused(_) | Unavailable::Broken => false,
     }
 }
 

@@ -3,8 +3,9 @@
 //! client. At most once per credential, and never without the whole of the request's body.
 
 use super::answer::{pass, Delivery, Response};
+use super::depart::is_patient;
 use super::errand::{Asked, Forwarded, Part, RequestBody};
-use super::{serve, Effect, Judging, Phase, World};
+use super::{serve, Effect, Judging, Phase, Retrying, World};
 use crate::cache::status::{CacheStatus, Forwarded as Why};
 use crate::flight::Landing;
 use crate::header::Headers;
@@ -54,6 +55,43 @@ impl Judging {
     }
 }
 
+impl Retrying {
+    /// Sends the request on another credential, or waits for one that is ready soon.
+    pub(super) fn attempt(
+        self: Box<Self>,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        let grant = match self.errand.choose(&self.tried, self.since, world) {
+            Ok(grant) => grant,
+            Err(unavailable) if is_patient(unavailable, self.since, world) => {
+                return Phase::Retrying(self);
+            }
+            Err(unavailable) => return self.errand.unavailable(unavailable, world, effects),
+        };
+        let Self {
+            errand,
+            tried,
+            body,
+            refusal,
+            ..
+        } = *self;
+        effects.push(Effect::Record(Metric::failover(refusal.as_str())));
+        let (validator, asked) = errand.validator(&grant, world);
+        let mut headers = errand.admitted.headers.clone();
+        headers.apply(errand.edits(&grant, &validator, world));
+        // Envoy frames the callout itself, and adds the scheme of its cluster.
+        let framing = ["content-length", "expect", "x-forwarded-proto", ":scheme"];
+        headers.retain(|name| !framing.contains(&name));
+        effects.push(Effect::Resend {
+            headers,
+            body: body.clone(),
+        });
+        let body = RequestBody::Complete(body);
+        Phase::Resending(errand.sent(grant, asked, tried, body, world))
+    }
+}
+
 impl Forwarded {
     /// Marks the credential, and sends the request on another one if there is one.
     pub(super) fn refused(
@@ -72,23 +110,14 @@ impl Forwarded {
                 return self.give_up(response, delivery, world, effects);
             }
         };
-        let grant = match self.errand.choose(&self.tried, world) {
-            Ok(grant) => grant,
-            Err(unavailable) => return self.errand.unavailable(unavailable, world, effects),
+        let retry = Retrying {
+            errand: self.errand,
+            tried: self.tried,
+            body,
+            refusal,
+            since: world.now,
         };
-        effects.push(Effect::Record(Metric::failover(refusal.as_str())));
-        let (validator, asked) = self.errand.validator(&grant, world);
-        let mut headers = self.errand.admitted.headers.clone();
-        headers.apply(self.errand.edits(&grant, &validator, world));
-        // Envoy frames the callout itself, and adds the scheme of its cluster.
-        let framing = ["content-length", "expect", "x-forwarded-proto", ":scheme"];
-        headers.retain(|name| !framing.contains(&name));
-        effects.push(Effect::Resend {
-            headers,
-            body: body.clone(),
-        });
-        let body = RequestBody::Complete(body);
-        Phase::Resending(self.errand.sent(grant, asked, self.tried, body, world))
+        Box::new(retry).attempt(world, effects)
     }
 
     /// Takes the answer on another credential; `None` when there was none.

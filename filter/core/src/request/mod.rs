@@ -6,7 +6,7 @@
 //!          │              └─► Yielding ─► LookingUp     another replica is asking GitHub
 //!          ├─► AwaitingCredential ─► Forwarded          a token is on its way, all are busy
 //!          └─► Forwarded ─┬─► Judging ─► …              the body tells what the status means
-//!                         ├─► Resending ─► …            again, on another credential
+//!                         ├─► (Retrying ─►) Resending ─► …   again, on another credential
 //!                         ├─► Collecting ─► Closed      a body streams past and is kept
 //!                         └─► Closed                    answered, or passed through
 //! ```
@@ -36,7 +36,9 @@ use crate::flight::Waiter;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::path::Mount;
+use crate::pool::health::HealthKey;
 use crate::pool::rate::Pace;
+use crate::pool::refusal::CredentialRefusal;
 use crate::pool::Pool;
 use crate::rewrite::{BodyRewriter, Origins, Rewrite};
 use crate::shared::SharedData;
@@ -129,6 +131,8 @@ pub enum Phase {
     Forwarded(Box<Forwarded>),
     /// Held back until its body tells whether GitHub refused the credential.
     Judging(Box<Judging>),
+    /// Refused on one credential, and no other is ready at this moment.
+    Retrying(Box<Retrying>),
     /// On its way again, on another credential.
     Resending(Box<Forwarded>),
     /// GitHub's body streams to the client and is kept.
@@ -143,7 +147,7 @@ impl Phase {
     /// Whether it has to hear of time going by, and if so, whether it is in a hurry.
     pub fn wants_ticks(&self) -> Option<bool> {
         match self {
-            Self::Yielding(_) | Self::AwaitingCredential(_) => Some(true),
+            Self::Yielding(_) | Self::AwaitingCredential(_) | Self::Retrying(_) => Some(true),
             Self::Waiting(_) => Some(false),
             _ => None,
         }
@@ -159,7 +163,10 @@ impl Phase {
 
     /// Whether the upstream's response is held back from the client.
     pub fn holds_response(&self) -> bool {
-        matches!(self, Self::Judging(_) | Self::Resending(_))
+        matches!(
+            self,
+            Self::Judging(_) | Self::Retrying(_) | Self::Resending(_)
+        )
     }
 
     /// Whether it wants to see the request's body.
@@ -197,6 +204,20 @@ pub struct Yielding {
 #[derive(Debug)]
 pub struct AwaitingCredential {
     errand: Errand,
+    since: u64,
+}
+
+/// A request that has to go out again.
+#[derive(Debug)]
+pub struct Retrying {
+    errand: Errand,
+    /// Credentials that refused it.
+    tried: Vec<HealthKey>,
+    /// The whole of the request's body.
+    body: Vec<u8>,
+    /// Why it was refused last.
+    refusal: CredentialRefusal,
+    /// Since when it has looked for another credential.
     since: u64,
 }
 
@@ -309,6 +330,7 @@ pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Ef
             admit::arrive(headers, me, !end, world, &mut effects)
         }
         (Phase::AwaitingCredential(it), Event::Tick) => it.tick(world, &mut effects),
+        (Phase::Retrying(it), Event::Tick) => it.attempt(world, &mut effects),
         (Phase::Forwarded(mut it), Event::RequestBody { chunk, end }) => {
             it.body = it.body.chunk(&chunk, end);
             Phase::Forwarded(it)
@@ -359,6 +381,7 @@ fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase
         Phase::Yielding(it) => Some(it.admitted),
         Phase::Waiting(it) => Some(it.admitted),
         Phase::AwaitingCredential(it) => Some(it.errand.admitted),
+        Phase::Retrying(it) => Some(it.errand.admitted),
         Phase::Forwarded(mut it) | Phase::Resending(mut it) => {
             it.settle(true, world);
             Some(it.errand.admitted)
