@@ -26,6 +26,16 @@ pub fn headers(map: MapType) -> Headers {
     Headers::new(hostcalls::get_map_bytes(map).unwrap_or_default())
 }
 
+/// Removes the trailers that Envoy's decompressor adds for its own statistics.
+pub fn drop_envoys_trailers() {
+    let trailers = headers(MapType::HttpResponseTrailers);
+    let envoys = trailers
+        .iter()
+        .filter(|(name, _)| name.starts_with("x-envoy-"))
+        .map(|(name, _)| (name.to_owned(), None));
+    edit(MapType::HttpResponseTrailers, envoys.collect());
+}
+
 /// Changes a header section.
 pub fn edit(map: MapType, edits: Vec<Edit>) {
     for (name, value) in edits {

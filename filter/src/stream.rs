@@ -182,6 +182,7 @@ impl HttpContext for Http {
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        host::drop_envoys_trailers();
         if !self.0.phase().wants_response_body() {
             return self.0.pause_or_continue();
         }

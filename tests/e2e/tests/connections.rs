@@ -45,7 +45,6 @@ async fn http2_requests_share_an_answer() {
 
 /// What Envoy notes after a body that it decompressed is not GitHub's, and not the client's business.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "Envoy's decompressor adds trailers of its own"]
 async fn http2_answers_have_no_trailers() {
     let (_github, proxy) = e2e::start().await;
     let connection = Http2::connect(proxy.address()).await;

@@ -140,7 +140,6 @@ async fn every_limit_is_used_up_before_a_client_is_refused() {
 /// All at once, when nothing is known of the limits yet: a credential may be asked for more than
 /// it has, and another one takes over; once all is used up, nothing is sent any more.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "requests under way count twice near the end of a limit"]
 async fn a_burst_is_served_whole_though_no_limit_is_known() {
     let github = github_with_limits(10, 3600).await;
     let proxy = proxy_before(&github).await;
@@ -165,7 +164,6 @@ async fn a_burst_is_served_whole_though_no_limit_is_known() {
 /// Once the limits are known, requests that are under way count: two workers together do not
 /// ask a credential for more than it has left.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "requests under way count twice near the end of a limit"]
 async fn workers_together_do_not_overdraw_a_known_limit() {
     let github = github_with_limits(20, 3600).await;
     let proxy = proxy_before(&github).await;
@@ -217,7 +215,6 @@ async fn after_the_reset_it_serves_again() {
 /// GitHub counts a request when it arrives, not when it answers: those that are under way for
 /// long do not keep others from what is left.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "requests under way count twice near the end of a limit"]
 async fn requests_under_way_do_not_count_twice() {
     let github = github_with_limits(20, 3600).await;
     let proxy = Arc::new(proxy_before(&github).await);
@@ -250,7 +247,6 @@ async fn requests_under_way_do_not_count_twice() {
 /// After a reset nobody knows yet what the new window holds: of a burst, those that have to wait
 /// for the first answers are not refused.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "requests under way count twice near the end of a limit"]
 async fn a_burst_after_the_reset_is_served_whole() {
     let options = Options {
         latency: Duration::from_millis(100),
