@@ -10,12 +10,12 @@ mod admin;
 mod child;
 mod demo;
 mod folder;
+mod port;
 mod redis_relay;
 mod reload;
 mod say;
 mod webdis;
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -76,7 +76,8 @@ async fn start(
         _ => None,
     };
     let EnvoyArguments { listen, admin, .. } = arguments.envoy_arguments;
-    let (listen, admin) = (free("--listen", listen)?, free("--admin", admin)?);
+    let listen = port::free("--listen", listen)?;
+    let admin = port::free("--admin", admin)?;
     let demo = if settings.credentials.is_empty() {
         Some(Demo::start(&mut settings, &mut variables).await?)
     } else {
@@ -196,14 +197,6 @@ async fn ready(admin: Admin, envoy: &mut Child) -> anyhow::Result<()> {
 
 fn ended(status: &ExitStatus) -> anyhow::Error {
     anyhow::anyhow!("Envoy ended by itself ({status}); the last lines of its log are above")
-}
-
-/// `address`, or a free port in place of port 0. Envoy shares ports between its
-/// workers and would not notice that another process listens there.
-fn free(flag: &str, address: SocketAddr) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(address);
-    let taken = || format!("{flag} {address}: cannot listen there");
-    Ok(listener.with_context(taken)?.local_addr()?)
 }
 
 fn concurrency(arguments: &EnvoyArguments) -> u32 {

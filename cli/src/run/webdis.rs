@@ -6,7 +6,7 @@
 //! nothing useful about a wrong password; where Redis wants one of these,
 //! Webdis connects through the relay.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout, Instant};
 
 use super::child::{self, Child};
 use super::folder::RunFolder;
+use super::port;
 use super::redis_relay::RedisRelay;
 use super::say;
 use crate::env::{HostPort, Redis};
@@ -41,8 +42,7 @@ pub(super) struct Webdis {
 impl Webdis {
     /// Prepares a Webdis in front of `redis`.
     pub(super) fn new(program: PathBuf, redis: Redis, folder: &RunFolder) -> anyhow::Result<Self> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
-        let port = free.context("no port is free for Webdis")?.port();
+        let port = port::any(Ipv4Addr::LOCALHOST.into()).context("Webdis")?;
         let address = HostPort {
             host: Ipv4Addr::LOCALHOST.to_string(),
             port,
