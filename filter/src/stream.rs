@@ -113,6 +113,25 @@ impl Stream {
         }
     }
 
+    fn pause_or_continue_request(&self) -> Action {
+        if self.phase().holds_request() {
+            Action::Pause
+        } else {
+            Action::Continue
+        }
+    }
+
+    /// The request is over. Envoy cancels the callouts that it still had.
+    fn end(&self) {
+        let had_calls = self.phase().awaits_callout();
+        self.take(Event::Gone);
+        if had_calls {
+            let mut calls = self.vm.calls.borrow_mut();
+            calls.retain(|_, call| call.owner != self.id);
+        }
+        self.vm.streams.borrow_mut().remove(&self.id);
+    }
+
     /// A response goes on unless it is held back: one that nobody expected is Envoy's own.
     fn pause_or_continue(&self) -> Action {
         if self.phase().holds_response() {
@@ -134,6 +153,12 @@ impl Context for Http {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _: usize) {
         self.0.answered(token, headers, body);
     }
+
+    // For a stream that ends without having been logged.
+    fn on_done(&mut self) -> bool {
+        self.0.end();
+        true
+    }
 }
 
 impl HttpContext for Http {
@@ -151,11 +176,12 @@ impl HttpContext for Http {
             let chunk = host::body(BufferType::HttpRequestBody, size);
             self.0.take(Event::RequestBody { chunk, end });
         }
-        if self.0.phase().holds_request() {
-            Action::Pause
-        } else {
-            Action::Continue
-        }
+        self.0.pause_or_continue_request()
+    }
+
+    // A held request must not go on, with the client's own token, because its trailers came.
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.0.pause_or_continue_request()
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
@@ -191,8 +217,7 @@ impl HttpContext for Http {
     }
 
     fn on_log(&mut self) {
-        self.0.take(Event::Gone);
-        self.0.vm.streams.borrow_mut().remove(&self.0.id);
+        self.0.end();
     }
 }
 

@@ -127,12 +127,12 @@ impl Forwarded {
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let local = answer.is_none();
         let (headers, body) = answer.unwrap_or_default();
-        let response = Response::new(headers, local);
+        let mut response = Response::new(headers, false);
+        response.local = is_envoys(&response);
         self.book(&response, world, effects);
         let refusal = match refusal::read(response.status, &response.headers, self.is_graphql()) {
-            _ if local => None,
+            _ if response.local => None,
             Reading::Refused(refusal) => Some(refusal),
             Reading::Unclear => refusal::read_body(response.status, &response.headers, &body),
             Reading::Fine => None,
@@ -209,5 +209,17 @@ impl Forwarded {
             Some(entry) => serve::stale(&admitted, entry, world, effects),
             None => pass(&admitted, &response, cache, delivery, world, effects).phase(),
         }
+    }
+}
+
+/// Whether Envoy answers a callout in GitHub's stead: with nothing at all, or with a 503 or 504
+/// in plain text when GitHub could not be reached or took too long.
+fn is_envoys(response: &Response) -> bool {
+    let plain = response.headers.text("content-type") == Some("text/plain");
+    let signed = response.headers.has("x-github-request-id");
+    match response.status {
+        0 => true,
+        503 | 504 => plain && !signed,
+        _ => false,
     }
 }

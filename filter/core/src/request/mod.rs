@@ -169,6 +169,11 @@ impl Phase {
         )
     }
 
+    /// Whether the answer to a callout is due.
+    pub fn awaits_callout(&self) -> bool {
+        matches!(self, Self::LookingUp(_) | Self::Resending(_))
+    }
+
     /// Whether it wants to see the request's body.
     pub fn wants_request_body(&self) -> bool {
         matches!(self, Self::Forwarded(it) if it.body.is_partial())

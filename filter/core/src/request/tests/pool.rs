@@ -270,3 +270,23 @@ fn the_rate_limit_is_the_pools() {
     assert_eq!(body["rate"]["limit"], 20);
     assert_eq!(body["resources"]["search"]["limit"], 10_000);
 }
+
+#[test]
+fn what_envoy_says_of_a_retry_is_not_githubs_word() {
+    for (status, more) in [("503", "text/plain"), ("504", "text/plain")] {
+        let mut fixture = Fixture::new("");
+        let flow = fixture.get();
+        let flow = fixture.answer(flow, "429", &[("retry-after", "30")], true);
+        let fields = [("content-type", more)];
+        let flow = resent(
+            &mut fixture,
+            flow,
+            status,
+            &fields,
+            "upstream connect error",
+        );
+        let reply = flow.reply().unwrap();
+        assert_eq!(reply.status, 502);
+        assert!(serde_json::from_slice::<serde_json::Value>(reply.body.bytes()).is_ok());
+    }
+}
