@@ -162,14 +162,14 @@ impl LookingUp {
     }
 
     fn found(
-        self: Box<Self>,
+        self,
         theirs: Option<Entry>,
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
         let Self {
             admitted, memory, ..
-        } = *self;
+        } = self;
         let theirs = theirs.filter(|entry| entry.selected_by(&admitted.headers));
         let in_cluster = theirs.as_ref().map(|entry| entry.confirmed_at);
         let ours_is_newer = memory.as_ref().is_some_and(|ours| {
@@ -213,7 +213,7 @@ impl Yielding {
 
 impl Waiting {
     pub(super) fn woken(
-        self: Box<Self>,
+        self,
         wake: Wake,
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
