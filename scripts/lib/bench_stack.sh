@@ -8,10 +8,15 @@ ENVOY=$TOOLS/bin/envoy
 # Read by the parts of the script that send requests.
 declare -A PORT=() ADMIN=() PID=()
 
-# No credential of the user's own gets into this: both are made up.
-GITHUB_TOKEN_1=bench-github-token-1
-GITHUB_TOKEN_2=bench-github-token-2
+# No credential of the user's own gets into this: all are made up. A pool has the first two, or
+# with LARGE_POOL all of them.
 CLIENT_TOKEN=bench-client-token
+GITHUB_TOKEN=bench-github-token
+LARGE_POOL=()
+for number in {1..20}; do
+  LARGE_POOL+=("GITHUB_PAT_BENCH_$number=$GITHUB_TOKEN-$number")
+done
+POOL=("${LARGE_POOL[@]:0:2}")
 
 stop_all() {
   local pid
@@ -66,10 +71,13 @@ until_ready() {
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }
 
+# Usage: start_envoy NAME [VARIABLE=VALUE…]
 start_envoy() {
-  start "$1" env -i PATH="$PATH" GITHUB_PAT_BENCH_1=$GITHUB_TOKEN_1 GITHUB_PAT_BENCH_2=$GITHUB_TOKEN_2 \
-    "$ENVOY" --config-path "$WORK/$1.yaml" --concurrency "$WORKERS" --disable-hot-restart --log-level warning
-  until_ready "$1" curl --silent --fail "http://127.0.0.1:${ADMIN[$1]}/ready"
+  local name=$1
+  shift
+  start "$name" env -i PATH="$PATH" "${POOL[@]}" "$@" "$ENVOY" --config-path "$WORK/$name.yaml" \
+    --concurrency "$WORKERS" --disable-hot-restart --log-level warning
+  until_ready "$name" curl --silent --fail "http://127.0.0.1:${ADMIN[$name]}/ready"
 }
 
 # Prints the configuration of an Envoy in front of an upstream, with further settings. GitHub's
@@ -84,9 +92,8 @@ clients:
     token: $CLIENT_TOKEN
     scopes: [{ method: GET, path: /repos/acme/.* }]
 END
-  env -i PATH="$PATH" GITHUB_PAT_BENCH_1=$GITHUB_TOKEN_1 GITHUB_PAT_BENCH_2=$GITHUB_TOKEN_2 \
-    GITHUB_API_URL="http://127.0.0.1:${PORT[$upstream]}" GITHUB_RATE_POLL_INTERVAL=0 \
-    CLIENT_REGISTRY_FILE_PATH="$WORK/clients.yaml" "$@" \
+  env -i PATH="$PATH" "${POOL[@]}" GITHUB_API_URL="http://127.0.0.1:${PORT[$upstream]}" \
+    GITHUB_RATE_POLL_INTERVAL=0 CLIENT_REGISTRY_FILE_PATH="$WORK/clients.yaml" "$@" \
     "$TARGET/release/github-proxy" config --listen "127.0.0.1:${PORT[$name]}" \
     --admin "127.0.0.1:${ADMIN[$name]}" --filter "$TARGET/filter/github_proxy.wasm" |
     sed 's/"inspect_bodies": true/&, "points_per_minute": 0, "concurrency": 0/'
@@ -97,7 +104,7 @@ start_filter() {
   take_ports "$1"
   configuration "$@" >"$WORK/$1.yaml"
   grep --quiet '"points_per_minute": 0' "$WORK/$1.yaml" || die "the configuration has no place for the pace"
-  start_envoy "$1"
+  start_envoy "$1" "${@:3}"
 }
 
 # The same, but for the one entry of the filter. Usage: start_plain NAME UPSTREAM
@@ -181,11 +188,13 @@ control() {
 
 # The simulator validates, so that revalidations are real ones; its limits are out of reach.
 start_simulator() {
-  local size
+  local size credential tokens=()
   take_ports simulator
+  for credential in "${LARGE_POOL[@]#GITHUB_PAT_}"; do
+    tokens+=(--token "$credential@user-${#tokens[@]}")
+  done
   start simulator "$TARGET/release/github-simulator" --listen "127.0.0.1:${PORT[simulator]}" \
-    --control "127.0.0.1:${ADMIN[simulator]}" --token "BENCH_1=$GITHUB_TOKEN_1@octocat" \
-    --token "BENCH_2=$GITHUB_TOKEN_2@hubot"
+    --control "127.0.0.1:${ADMIN[simulator]}" "${tokens[@]}"
   until_ready simulator curl --silent --fail "http://127.0.0.1:${ADMIN[simulator]}/health"
   control /quotas '{"owner": "*", "resource": "*", "limit": 1000000000, "window_seconds": 3600}'
   for size in small large; do
