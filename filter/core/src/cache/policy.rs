@@ -110,10 +110,12 @@ fn readable(response: &Headers) -> bool {
 /// The fields of a response that an entry keeps.
 pub fn storable_headers(response: &Headers) -> Headers {
     let mut kept = response.clone();
-    kept.retain(|name| {
-        !name.starts_with(':') && !OF_ONE_EXCHANGE.contains(&name) && !response.is_hop_by_hop(name)
-    });
+    kept.retain(|name| is_storable(name, response));
     kept
+}
+
+fn is_storable(name: &str, response: &Headers) -> bool {
+    !name.starts_with(':') && !OF_ONE_EXCHANGE.contains(&name) && !response.is_hop_by_hop(name)
 }
 
 /// Request fields named by `Vary` that the key does not cover, with their values.
@@ -146,30 +148,26 @@ fn vary_members(response: &Headers) -> impl Iterator<Item = String> + '_ {
 /// The stored fields, updated by those of a 304 (RFC 9111 §3.2, §4.3.4). The ETag stays: it
 /// names the stored body for clients, while the 304's is that of another credential.
 pub fn refreshed(stored: &Headers, not_modified: &Headers) -> Headers {
-    let mut merged = stored.clone();
-    let fresh = storable_headers(not_modified);
-    let about_the_body = ["etag", "content-type", "content-encoding", "content-range"];
-    for (name, _) in fresh.iter().filter(|(n, _)| !about_the_body.contains(n)) {
-        merged.remove(name);
-    }
-    for (name, value) in fresh.iter().filter(|(n, _)| !about_the_body.contains(n)) {
-        merged.push(name, value);
-    }
-    merged
+    const ABOUT_THE_BODY: [&str; 4] = ["etag", "content-type", "content-encoding", "content-range"];
+    let fresh: Vec<(&str, &[u8])> = not_modified
+        .iter()
+        .filter(|(name, _)| is_storable(name, not_modified) && !ABOUT_THE_BODY.contains(name))
+        .collect();
+    let kept = stored
+        .iter()
+        .filter(|(name, _)| fresh.iter().all(|(new, _)| new != name));
+    let merged = kept.chain(fresh.iter().copied());
+    Headers::new(merged.map(|(n, v)| (n.to_owned(), v.to_vec())).collect())
 }
 
 /// Whether two sets of stored fields differ in more than their Date: only then is it worth
 /// writing the entry anew.
 pub fn differ_materially(a: &Headers, b: &Headers) -> bool {
-    let sorted = |headers: &Headers| {
-        let mut fields: Vec<(String, Vec<u8>)> = headers
-            .iter()
-            .filter(|(name, _)| *name != "date")
-            .map(|(n, v)| (n.to_owned(), v.to_vec()))
-            .collect();
-        fields.sort();
+    fn sorted(headers: &Headers) -> Vec<(&str, &[u8])> {
+        let mut fields: Vec<_> = headers.iter().filter(|(n, _)| *n != "date").collect();
+        fields.sort_unstable();
         fields
-    };
+    }
     sorted(a) != sorted(b)
 }
 

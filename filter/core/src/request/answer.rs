@@ -7,6 +7,7 @@ use super::{
     lead, serve, Admitted, Closed, Effect, Judging, Passing, Phase, Reply, ReplyBody, World,
 };
 use crate::cache::entry::Entry;
+use crate::cache::key::Key;
 use crate::cache::policy;
 use crate::cache::status::{CacheStatus, Forwarded as Why};
 use crate::flight::{Answer, Landing};
@@ -105,10 +106,11 @@ impl Forwarded {
         world: &World<'_>,
         effects: &mut Vec<Effect>,
     ) {
-        // GitHub counts what it answers, but for a 304 and for requests past a limit.
+        // GitHub counts what it answers, but for a 304, for requests past a limit, and for
+        // credentials that it does not know.
         let reading = refusal::read(response.status, &response.headers, self.is_graphql());
         let refused = matches!(reading, Reading::Refused(_));
-        let counted = !response.local && !refused && response.status != 304;
+        let counted = !response.local && !refused && !matches!(response.status, 304 | 401);
         self.settle(counted, world);
         let duration = world.now.saturating_sub(self.sent_at);
         effects.push(Effect::Record(Metric::upstream_duration(duration)));
@@ -321,23 +323,22 @@ fn refresh(
     world: &World<'_>,
     effects: &mut Vec<Effect>,
 ) -> (Entry, bool) {
-    let mut head = entry.head.clone();
-    head.headers = policy::refreshed(&entry.head.headers, headers);
-    let changed = policy::differ_materially(&entry.head.headers, &head.headers);
+    let headers = policy::refreshed(&entry.head.headers, headers);
+    let changed = policy::differ_materially(&entry.head.headers, &headers);
     let cache = &world.proxy.config.cache;
     let renew_after = cache.ttl_seconds.saturating_mul(1_000) / RENEW_AFTER;
     let fading = cache.cluster.is_some()
         && in_cluster.is_none_or(|then| world.now.saturating_sub(then) > renew_after);
     let memory = &world.proxy.memory;
-    let key = crate::cache::key::Key(entry.head.key);
+    let key = Key(entry.head.key);
+    // This answer carries the new Date even where it is not worth storing.
+    let mut entry = entry;
+    entry.head.headers = headers;
     if !changed && !fading && memory.confirm(world.shared, &key, world.now) {
-        // This answer carries the new Date even where it was not worth storing.
-        let mut entry = entry;
-        entry.head = head;
         entry.confirmed_at = world.now;
         return (entry, false);
     }
-    let entry = entry.with(head, world.now);
+    let entry = entry.with(entry.head.clone(), world.now);
     let change = memory.put(world.shared, &entry, world.now);
     effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
     (entry, changed || fading)
@@ -433,9 +434,10 @@ fn edits(
         .filter(|(name, _)| headers.is_hop_by_hop(name) || WITHHELD.contains(name))
         .map(|(name, _)| (name.to_owned(), None))
         .collect();
-    if admitted.is_head() && headers.has("content-encoding") {
-        // Envoy's decompressor leaves a header section alone that no body follows, though it
-        // describes the form that was asked for upstream.
+    let rewritten = rewrite.is_some() && Rewrite::applies_to(headers);
+    if admitted.is_head() && (rewritten || headers.has("content-encoding")) {
+        // No body follows that would show its length, and Envoy's decompressor leaves alone
+        // what describes the form that was asked for upstream.
         edits.extend(["content-encoding", "content-length"].map(|name| (name.to_owned(), None)));
     }
     if headers.has("x-ratelimit-limit") {

@@ -22,12 +22,12 @@ const WARN_EVERY: u64 = 10_000;
 /// Answers from `entry`, or with a 304 where the client's own preconditions say so.
 pub(super) fn entry(
     admitted: &Admitted,
-    entry: Entry,
+    mut entry: Entry,
     cache: CacheStatus,
     world: &mut World<'_>,
     effects: &mut Vec<Effect>,
 ) -> Phase {
-    let mut headers = entry.head.headers.clone();
+    let mut headers = std::mem::take(&mut entry.head.headers);
     if matches!(cache, CacheStatus::Hit | CacheStatus::StaleIfError) {
         let age = world.now.saturating_sub(entry.confirmed_at) / 1_000;
         headers.set("age", age.to_string());
@@ -40,17 +40,15 @@ pub(super) fn entry(
     }
     let preconditions = Preconditions::of(&admitted.headers);
     let not_modified = entry.head.status == 200
-        && preconditions.not_modified(&entry.head.headers, |tag| {
-            is_computed(tag, admitted, &entry, world)
-        });
+        && preconditions.not_modified(&headers, |tag| is_computed(tag, admitted, &entry, world));
     let (status, body) = if not_modified {
         // A 304 has no content to describe (RFC 9110 §15.4.5).
         headers.remove("content-type");
         (304, ReplyBody::Empty)
     } else {
         let status = entry.head.status;
-        let json = Rewrite::applies_to(&entry.head.headers);
-        let body = match rewrite.filter(|_| json && !admitted.is_head()) {
+        let json = Rewrite::applies_to(&headers);
+        let body = match rewrite.filter(|_| json) {
             Some(rewrite) => ReplyBody::Bytes(rewrite.body().push(entry.body(), true)),
             None => ReplyBody::Entry(Box::new(entry)),
         };
