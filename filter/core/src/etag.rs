@@ -62,6 +62,19 @@ pub fn quoted(opaque: &str, weak: bool) -> String {
     format!("{prefix}\"{opaque}\"")
 }
 
+/// The tag that a client gets for one of the origin's: a weak one where Envoy may compress the
+/// body on its way, as GitHub does itself (RFC 9110 §8.8.1). Envoy drops a strong tag of what it
+/// compresses. `None` when nothing changes.
+pub fn weakened(tag: &[u8], request: &Headers) -> Option<Vec<u8>> {
+    let accepts = request.joined("accept-encoding").unwrap_or_default();
+    let gzip = accepts
+        .to_ascii_lowercase()
+        .windows(4)
+        .any(|it| it == b"gzip");
+    let weak = || [b"W/", tag.trim_ascii()].concat();
+    (gzip && !is_weak(tag)).then(weak)
+}
+
 /// Whether the origin's tag in `response` is the predicted one.
 pub fn prediction_holds(response: &Headers, predicted: &str) -> bool {
     response
@@ -144,6 +157,25 @@ mod tests {
         for (list, expected) in cases {
             assert_eq!(members(list), expected, "{list:?}");
         }
+    }
+
+    #[test]
+    fn whoever_may_get_a_compressed_body_gets_a_weak_tag() {
+        let accepting = |value: &str| Headers::new(vec![("accept-encoding".into(), value.into())]);
+        for (tag, accept, expected) in [
+            ("\"a\"", "gzip, deflate", Some("W/\"a\"")),
+            ("\"a\"", "br, GZIP;q=0.5", Some("W/\"a\"")),
+            ("W/\"a\"", "gzip", None),
+            ("\"a\"", "identity", None),
+        ] {
+            let weak = weakened(tag.as_bytes(), &accepting(accept));
+            assert_eq!(
+                weak.as_deref(),
+                expected.map(str::as_bytes),
+                "{tag} {accept}"
+            );
+        }
+        assert_eq!(weakened(b"\"a\"", &Headers::default()), None);
     }
 
     #[test]

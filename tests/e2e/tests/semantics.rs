@@ -228,6 +228,29 @@ async fn a_compressed_answer_is_the_same_representation() {
     assert_eq!(github.paid("/things/long"), 1);
 }
 
+/// Envoy drops a strong tag of what it compresses, so whoever asks for gzip gets a weak one, of
+/// an upstream that sends strong ones, too; it is as good for a client's own precondition.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strong_tag_survives_compression_as_a_weak_one() {
+    let (github, proxy) = e2e::start().await;
+    let mut long = Document::json(json!({"text": "abc ".repeat(2_000)}));
+    long.etag = Some("\"strong\"".to_owned());
+    github.put("/things/strong", long);
+    for _ in 0..2 {
+        let zipped = proxy
+            .request("GET", "/things/strong")
+            .header("accept-encoding", "gzip");
+        assert_eq!(zipped.send().await.header("etag"), "W/\"strong\"");
+        let plain = proxy.get("/things/strong").await;
+        assert_eq!(plain.header("etag"), "\"strong\"");
+    }
+    let known = proxy
+        .request("GET", "/things/strong")
+        .header("accept-encoding", "gzip")
+        .header("if-none-match", "W/\"strong\"");
+    assert_eq!(known.send().await.status, 304);
+}
+
 /// What comes from the cache is compressed for clients that ask for it, as what comes from GitHub.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "answers made in the response phase pass no compressor"]

@@ -10,6 +10,7 @@ use crate::cache::entry::Entry;
 use crate::cache::key::Key;
 use crate::cache::policy;
 use crate::cache::status::{CacheStatus, Forwarded as Why};
+use crate::etag;
 use crate::flight::{Answer, Landing};
 use crate::header::Headers;
 use crate::metric::Metric;
@@ -448,6 +449,10 @@ fn edits(
     }
     if let Some(rewrite) = rewrite {
         edits.extend(rewrite.fields(headers));
+    }
+    let tag = headers.get("etag");
+    if let Some(tag) = tag.and_then(|tag| etag::weakened(tag, &admitted.headers)) {
+        edits.push(("etag".to_owned(), Some(tag)));
     }
     if let Some(field) = cache.field() {
         edits.push(("cache-status".to_owned(), Some(field.into_bytes())));

@@ -5,6 +5,7 @@ use crate::budget::Account;
 use crate::cache::entry::Entry;
 use crate::cache::status::CacheStatus;
 use crate::conditional::Preconditions;
+use crate::etag;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::{PoolRate, Unavailable};
@@ -41,6 +42,10 @@ pub(super) fn entry(
     let preconditions = Preconditions::of(&admitted.headers);
     let not_modified = entry.head.status == 200
         && preconditions.not_modified(&headers, |tag| is_computed(tag, admitted, &entry, world));
+    let tag = headers.get("etag");
+    if let Some(tag) = tag.and_then(|tag| etag::weakened(tag, &admitted.headers)) {
+        headers.set("etag", tag);
+    }
     let (status, body) = if not_modified {
         // A 304 has no content to describe (RFC 9110 §15.4.5).
         headers.remove("content-type");
