@@ -141,15 +141,15 @@ impl HealthKey {
     }
 
     /// GitHub accepted it: no longer broken, and the next pause is a short one again. Returns
-    /// whether it had been broken.
+    /// whether it had been broken or paused.
     pub fn accepted(self, shared: &dyn SharedData) -> bool {
         let health = self.get(shared);
         if !health.broken && health.strikes == 0 {
             return false;
         }
         self.change(shared, |health| {
-            health.strikes = 0;
-            std::mem::take(&mut health.broken)
+            let paused = std::mem::take(&mut health.strikes) > 0;
+            std::mem::take(&mut health.broken) || paused
         })
         .unwrap_or(false)
     }
@@ -178,6 +178,7 @@ mod tests {
         assert_eq!(KEY.pause(&map, None, 1), None, "one of those under way");
         let end = KEY.get(&map).paused_until;
         assert_eq!(KEY.pause(&map, None, end), Some(end + 120_000));
+        assert!(KEY.accepted(&map), "that is news");
         assert!(!KEY.accepted(&map));
         assert_eq!(KEY.pause(&map, None, 1_000_000), Some(1_060_000));
         assert_eq!(KEY.pause(&map, Some(7), 2_000_000), Some(2_007_000));

@@ -77,6 +77,15 @@ pub fn resource_of(path: &str) -> &'static str {
     }
 }
 
+/// What a response changed about a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing is left now.
+    UsedUp,
+    /// There is something again.
+    Renewed,
+}
+
 /// A rate with the requests that are under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
@@ -86,6 +95,8 @@ pub struct Standing {
     in_flight: u64,
     /// Whether `rate` is only assumed.
     assumed: bool,
+    /// Whether it was used up, and no answer has shown since that there is more.
+    spent: bool,
 }
 
 impl Standing {
@@ -100,6 +111,7 @@ impl Standing {
             },
             in_flight: 0,
             assumed: true,
+            spent: false,
         }
     }
 
@@ -223,10 +235,11 @@ impl RateKey {
             if let Some(standing) = at.and_then(|at| all.get_mut(at)) {
                 if standing.is_over(now) {
                     let remaining = standing.rate.limit.min(SLOW_START);
-                    let limit = standing.rate.limit;
+                    let (limit, spent) = (standing.rate.limit, standing.spent);
                     let until = now / 1_000 + SLOW_START_WINDOW;
                     *standing = Standing::assumed(resource, remaining, until);
                     standing.rate.limit = limit;
+                    standing.spent = spent;
                 }
                 standing.in_flight = standing.in_flight.saturating_add(1);
             } else if all.len() < MOST_RESOURCES {
@@ -250,22 +263,21 @@ impl RateKey {
 
     /// Notes what a response said. One that was overtaken by a later one of the same window
     /// (its `used` is lower), or that is from a window long over, says nothing new. Returns
-    /// whether this used up the resource.
-    pub fn learn(self, shared: &dyn SharedData, seen: &Rate, now: u64) -> bool {
+    /// what changed for those who use the resource.
+    pub fn learn(self, shared: &dyn SharedData, seen: &Rate, now: u64) -> Option<Turn> {
         self.change(shared, |ledger| {
             let all = &mut ledger.standings;
             let known = all.iter_mut().find(|it| it.rate.resource == seen.resource);
-            let had_some = match known {
+            let was_spent = match known {
                 Some(known) => {
                     let overtaken = known.rate.reset == seen.reset && known.rate.used > seen.used;
                     let past = now / 1_000 >= seen.reset;
                     if !known.assumed && overtaken || past && !known.is_over(now) {
-                        return false;
+                        return None;
                     }
-                    let had_some = known.rate.remaining > 0;
                     known.rate = seen.clone();
                     known.assumed = false;
-                    had_some
+                    std::mem::replace(&mut known.spent, seen.remaining == 0)
                 }
                 None => {
                     if all.len() < MOST_RESOURCES {
@@ -273,26 +285,35 @@ impl RateKey {
                             rate: seen.clone(),
                             in_flight: 0,
                             assumed: false,
+                            spent: seen.remaining == 0,
                         });
                     }
-                    true
+                    false
                 }
             };
-            had_some && seen.remaining == 0
+            match (was_spent, seen.remaining == 0) {
+                (false, true) => Some(Turn::UsedUp),
+                (true, false) => Some(Turn::Renewed),
+                _ => None,
+            }
         })
-        .unwrap_or(false)
+        .flatten()
     }
 
-    /// Notes that a resource is used up until `reset`, whatever its fields said.
-    pub fn exhaust(self, shared: &dyn SharedData, resource: &str, reset: u64) {
+    /// Notes that a resource is used up until `reset`, whatever its fields said. Returns whether
+    /// that is news.
+    pub fn exhaust(self, shared: &dyn SharedData, resource: &str, reset: u64) -> bool {
         self.change(shared, |ledger| {
             let mut all = ledger.standings.iter_mut();
-            if let Some(standing) = all.find(|it| it.rate.resource == resource) {
-                standing.rate.remaining = 0;
-                standing.rate.reset = standing.rate.reset.max(reset);
-                standing.assumed = false;
-            }
-        });
+            let Some(standing) = all.find(|it| it.rate.resource == resource) else {
+                return false;
+            };
+            standing.rate.remaining = 0;
+            standing.rate.reset = standing.rate.reset.max(reset);
+            standing.assumed = false;
+            !std::mem::replace(&mut standing.spent, true)
+        })
+        .unwrap_or(false)
     }
 
     fn change<T>(
@@ -342,11 +363,15 @@ mod tests {
         KEY.reserve(&map, "core", 1, 0);
         assert_eq!(left(&map, 0), 0);
         KEY.settle(&map, "core");
-        assert!(!KEY.learn(&map, &rate(1, 9, 100), 0));
+        assert_eq!(KEY.learn(&map, &rate(1, 9, 100), 0), None);
         assert_eq!(left(&map, 0), 0, "one is still under way");
         KEY.settle(&map, "core");
         assert_eq!(left(&map, 0), 1);
-        assert!(KEY.learn(&map, &rate(0, 10, 100), 0), "used up now");
+        assert_eq!(KEY.learn(&map, &rate(0, 10, 100), 0), Some(Turn::UsedUp));
+        assert_eq!(
+            KEY.learn(&map, &rate(9, 1, 200), 100_000),
+            Some(Turn::Renewed)
+        );
     }
 
     #[test]
@@ -374,7 +399,7 @@ mod tests {
         }
         assert_eq!(left(&map, 100_001), 0);
         KEY.settle(&map, "core");
-        KEY.learn(
+        let turn = KEY.learn(
             &map,
             &Rate {
                 limit: 5_000,
@@ -382,6 +407,7 @@ mod tests {
             },
             100_100,
         );
+        assert_eq!(turn, Some(Turn::Renewed));
         assert_eq!(left(&map, 100_200), 4_999 - (SLOW_START - 1));
     }
 

@@ -14,7 +14,7 @@ use crate::etag;
 use crate::flight::{Answer, Landing};
 use crate::header::Headers;
 use crate::metric::Metric;
-use crate::pool::rate::Rate;
+use crate::pool::rate::{Rate, Turn};
 use crate::pool::refusal::{self, Reading};
 use crate::pool::upkeep;
 use crate::rewrite::{BodyRewriter, Rewrite};
@@ -129,15 +129,20 @@ impl Forwarded {
             !counted,
         )));
         if let Some(rate) = &rate {
-            let used_up = self.grant.rates.learn(world.shared, rate, world.now);
+            let turn = self.grant.rates.learn(world.shared, rate, world.now);
             let known = self.grant.rates.get(world.shared, &rate.resource);
             let known = known.map_or_else(|| rate.clone(), |standing| standing.rate);
             effects.extend(Metric::rate(&self.grant.name, &known).map(Effect::Record));
-            if used_up {
-                effects.push(Effect::Warn(format!(
-                    "credential {}: no {} requests left until {} (Unix time)",
-                    self.grant.name, rate.resource, rate.reset
-                )));
+            let (name, resource) = (&self.grant.name, &rate.resource);
+            match turn {
+                Some(Turn::UsedUp) => effects.push(Effect::Warn(format!(
+                    "credential {name}: no {resource} requests left until {} (Unix time)",
+                    rate.reset
+                ))),
+                Some(Turn::Renewed) => effects.push(Effect::Warn(format!(
+                    "credential {name}: ready again: it has {resource} requests left"
+                ))),
+                None => {}
             }
         }
         self.show_state(world, effects);
