@@ -8,7 +8,7 @@ use crate::stream::Stream;
 use github_proxy_core::budget::{Budget, Report};
 use github_proxy_core::cache::cluster::Operation;
 use github_proxy_core::request::{Deposit, Worker};
-use github_proxy_core::shared::update;
+use github_proxy_core::shared::count;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
@@ -152,12 +152,5 @@ impl Vm {
 
 /// A number that no other VM of this Envoy has.
 fn next_worker() -> u64 {
-    let numbered = update(&Shared, "workers", |bytes| {
-        let count = bytes
-            .first_chunk()
-            .map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        let count = count.saturating_add(1);
-        (Some(count.to_be_bytes().to_vec()), count)
-    });
-    numbered.unwrap_or_default()
+    count(&Shared, "workers").unwrap_or_default()
 }

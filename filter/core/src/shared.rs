@@ -43,6 +43,16 @@ pub fn update<T>(
     None
 }
 
+/// Counts up under `key` and returns what stood there before; 0 at first. Nobody else gets the
+/// same number. `None` when the update was given up.
+pub fn count(shared: &dyn SharedData, key: &str) -> Option<u64> {
+    update(shared, key, |bytes| {
+        let before = bytes.first_chunk().map_or(0, |b| u64::from_be_bytes(*b));
+        let after = before.wrapping_add(1);
+        (Some(after.to_be_bytes().to_vec()), before)
+    })
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
     //! A stand-in that behaves as Envoy's shared data does.
@@ -82,6 +92,13 @@ pub(crate) mod testing {
             values.insert(key.to_owned(), (value.to_vec(), current + 1));
             true
         }
+    }
+
+    #[test]
+    fn a_counter_gives_each_number_once() {
+        let map = Map::default();
+        let numbers = [(); 3].map(|()| super::count(&map, "k"));
+        assert_eq!(numbers, [Some(0), Some(1), Some(2)]);
     }
 
     #[test]

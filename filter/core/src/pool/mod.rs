@@ -15,7 +15,7 @@ use self::health::{Health, HealthKey};
 use self::rate::{Pace, RateKey, ASSUMED_LIMIT};
 use crate::config::{Credential, CredentialKind};
 use crate::secret::Secret;
-use crate::shared::{update, SharedData};
+use crate::shared::{count, SharedData};
 use sha2::{Digest, Sha256};
 
 /// A token that is refused so soon after it was made is not replaced at once, milliseconds.
@@ -252,6 +252,12 @@ impl Pool {
         &self.members
     }
 
+    /// The credential of a grant.
+    pub fn member(&self, grant: &Grant) -> Option<&Member> {
+        let mut members = self.members.iter();
+        members.find(|member| member.health == grant.health)
+    }
+
     fn of<'a: 'b, 'b>(&'a self, pool: &'b str) -> impl Iterator<Item = &'a Member> + 'b {
         self.members
             .iter()
@@ -375,11 +381,7 @@ fn draw(shared: &dyn SharedData, pool: &str, mut able: Vec<(u64, Grant)>) -> Opt
     if able.len() < 2 {
         return able.pop().map(|(_, grant)| grant);
     }
-    let turn = update(shared, &turn_key(pool), |bytes| {
-        let turn = bytes.first_chunk().map_or(0, |b| u64::from_be_bytes(*b));
-        let next = turn.wrapping_add(1);
-        (Some(next.to_be_bytes().to_vec()), turn)
-    });
+    let turn = count(shared, &turn_key(pool));
     // 2^64 divided by the golden ratio: multiples of it, as fractions of 2^64.
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let point = turn.unwrap_or(0).wrapping_mul(GOLDEN);

@@ -69,12 +69,12 @@ impl Forwarded {
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        self.book(&response, world, effects);
+        let reading = self.book(&response, world, effects);
         let held = Vec::new();
         if response.local {
             return self.conclude(response, Delivery::Stream { held, end }, world, effects);
         }
-        match refusal::read(response.status, &response.headers, self.is_graphql()) {
+        match reading {
             Reading::Refused(refusal) => self.refused(
                 refusal,
                 response,
@@ -95,18 +95,19 @@ impl Forwarded {
         }
     }
 
-    pub(super) fn is_graphql(&self) -> bool {
+    fn is_graphql(&self) -> bool {
         let admitted = &self.errand.admitted;
         admitted.method == "POST" && admitted.resource == "graphql"
     }
 
-    /// Counts an answer and keeps what it says about the rate limit.
+    /// Counts an answer and keeps what it says about the rate limit. Returns what its header
+    /// section says about the credential.
     pub(super) fn book(
         &mut self,
         response: &Response,
         world: &World<'_>,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> Reading {
         // GitHub counts what it answers, but for a 304, for requests past a limit, and for
         // credentials that it does not know.
         let reading = refusal::read(response.status, &response.headers, self.is_graphql());
@@ -116,7 +117,7 @@ impl Forwarded {
         let duration = world.now.saturating_sub(self.sent_at);
         effects.push(Effect::Record(Metric::upstream_duration(duration)));
         if response.local {
-            return;
+            return reading;
         }
         let admitted = &self.errand.admitted;
         let rate = Rate::of(&response.headers);
@@ -146,11 +147,11 @@ impl Forwarded {
             }
         }
         self.show_state(world, effects);
+        reading
     }
 
     pub(super) fn show_state(&self, world: &World<'_>, effects: &mut Vec<Effect>) {
-        let mut members = world.proxy.pool.members().iter();
-        if let Some(member) = members.find(|member| member.health == self.grant.health) {
+        if let Some(member) = world.proxy.pool.member(&self.grant) {
             effects.push(upkeep::state(member, world.shared, world.now));
         }
     }

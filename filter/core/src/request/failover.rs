@@ -130,8 +130,8 @@ impl Forwarded {
         let (headers, body) = answer.unwrap_or_default();
         let mut response = Response::new(headers, false);
         response.local = is_envoys(&response);
-        self.book(&response, world, effects);
-        let refusal = match refusal::read(response.status, &response.headers, self.is_graphql()) {
+        let reading = self.book(&response, world, effects);
+        let refusal = match reading {
             _ if response.local => None,
             Reading::Refused(refusal) => Some(refusal),
             Reading::Unclear => refusal::read_body(response.status, &response.headers, &body),
@@ -179,8 +179,7 @@ impl Forwarded {
                 }
             }
             CredentialRefusal::Rejected => {
-                let mut members = world.proxy.pool.members().iter();
-                let member = members.find(|member| member.health == self.grant.health);
+                let member = world.proxy.pool.member(&self.grant);
                 if member.is_some_and(|it| it.refused(shared, self.grant.tag, now)) {
                     effects.push(Effect::Warn(upkeep::refused_line(name)));
                 }
