@@ -78,6 +78,13 @@ pub struct Health {
     pub poll: Task,
 }
 
+impl Health {
+    /// Neither refused, nor paused since GitHub last accepted it.
+    pub fn is_clean(&self) -> bool {
+        !self.broken && self.strikes == 0
+    }
+}
+
 /// Where a credential's health is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HealthKey(pub u64);
@@ -143,8 +150,7 @@ impl HealthKey {
     /// GitHub accepted it: no longer broken, and the next pause is a short one again. Returns
     /// whether it had been broken or paused.
     pub fn accepted(self, shared: &dyn SharedData) -> bool {
-        let health = self.get(shared);
-        if !health.broken && health.strikes == 0 {
+        if self.get(shared).is_clean() {
             return false;
         }
         self.change(shared, |health| {

@@ -61,6 +61,8 @@ pub struct Grant {
     pub health: HealthKey,
     /// Identifies the secret without revealing it: entries remember who fetched them.
     pub tag: u64,
+    /// GitHub held nothing against it when it was chosen.
+    pub is_clean: bool,
     authorization: Secret,
 }
 
@@ -151,6 +153,7 @@ impl Member {
             rates: self.rates,
             health: self.health,
             tag,
+            is_clean: health.is_clean(),
             authorization,
         })
     }
@@ -367,7 +370,7 @@ impl Pool {
         for member in self.of(pool) {
             let ledger = member.rates.ledger(shared);
             let known = ledger.standings().iter();
-            names.extend(known.map(|standing| standing.rate.resource.clone()));
+            names.extend(known.map(|standing| standing.rate.resource.to_string()));
         }
         names.sort();
         names.dedup();

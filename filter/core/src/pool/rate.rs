@@ -7,6 +7,7 @@
 
 use crate::header::Headers;
 use crate::shared::{update, SharedData};
+use arrayvec::ArrayString;
 use serde::{Deserialize, Serialize};
 
 /// GitHub's hourly limit of a user, assumed until the first response tells.
@@ -22,11 +23,18 @@ const MOST_RESOURCES: usize = 32;
 /// The window of GitHub's secondary limit on points, milliseconds.
 const MINUTE: u64 = 60_000;
 
+/// The longest name of a resource, bytes. GitHub's longest has 27.
+const LONGEST_NAME: usize = 40;
+
+/// The name of a resource. Kept in place: rates are read for every credential with every
+/// request, each with some fifteen resources.
+pub type ResourceName = ArrayString<LONGEST_NAME>;
+
 /// What GitHub said about one resource of one credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// `x-ratelimit-resource`.
-    pub resource: String,
+    pub resource: ResourceName,
     /// Requests per window.
     pub limit: u64,
     /// Requests left in it.
@@ -45,7 +53,7 @@ impl Rate {
         let remaining = number("x-ratelimit-remaining")?;
         let resource = response.text("x-ratelimit-resource").unwrap_or("core");
         Some(Self {
-            resource: resource_name(resource).to_owned(),
+            resource: resource_name(resource),
             limit,
             remaining,
             used: number("x-ratelimit-used").unwrap_or(limit.saturating_sub(remaining)),
@@ -55,16 +63,11 @@ impl Rate {
 }
 
 /// A resource name fit for a stat; what is not counts as `core`.
-pub fn resource_name(name: &str) -> &str {
-    let fits = (1..=40).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if fits {
-        name
-    } else {
-        "core"
-    }
+pub fn resource_name(name: &str) -> ResourceName {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let fitting = Some(name).filter(|name| !name.is_empty() && name.bytes().all(fits));
+    let kept = fitting.and_then(|name| ResourceName::from(name).ok());
+    kept.unwrap_or_else(|| ResourceName::from("core").unwrap_or_default())
 }
 
 /// The resource that a request will be counted against, as GitHub documents it.
@@ -86,6 +89,17 @@ pub enum Turn {
     Renewed,
 }
 
+/// What is known of a resource after an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Learnt {
+    /// What changed for those who use it.
+    pub turn: Option<Turn>,
+    /// Nothing was known of it before, nor assumed.
+    pub is_first: bool,
+    /// Its present rate.
+    pub rate: Rate,
+}
+
 /// A rate with the requests that are under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
@@ -103,7 +117,7 @@ impl Standing {
     fn assumed(resource: &str, remaining: u64, reset: u64) -> Self {
         Self {
             rate: Rate {
-                resource: resource.to_owned(),
+                resource: resource_name(resource),
                 limit: ASSUMED_LIMIT,
                 remaining,
                 used: 0,
@@ -181,7 +195,7 @@ impl Ledger {
     /// One resource.
     pub fn standing(&self, resource: &str) -> Option<&Standing> {
         let mut all = self.standings.iter();
-        all.find(|standing| standing.rate.resource == resource)
+        all.find(|standing| standing.rate.resource.as_str() == resource)
     }
 
     /// When a request of `points` may go out without overstepping the pace, Unix seconds;
@@ -202,6 +216,46 @@ impl Ledger {
             self.points = 0;
         }
         self.points = self.points.saturating_add(points);
+    }
+
+    fn settle(&mut self, resource: &str) {
+        let mut all = self.standings.iter_mut();
+        if let Some(standing) = all.find(|it| it.rate.resource.as_str() == resource) {
+            standing.in_flight = standing.in_flight.saturating_sub(1);
+        }
+    }
+
+    fn learn(&mut self, seen: &Rate, now: u64) -> Option<Turn> {
+        let all = &mut self.standings;
+        let known = all.iter_mut().find(|it| it.rate.resource == seen.resource);
+        let was_spent = match known {
+            Some(known) => {
+                let overtaken = known.rate.reset == seen.reset && known.rate.used > seen.used;
+                let past = now / 1_000 >= seen.reset;
+                if !known.assumed && overtaken || past && !known.is_over(now) {
+                    return None;
+                }
+                known.rate = seen.clone();
+                known.assumed = false;
+                std::mem::replace(&mut known.spent, seen.remaining == 0)
+            }
+            None => {
+                if all.len() < MOST_RESOURCES {
+                    all.push(Standing {
+                        rate: seen.clone(),
+                        in_flight: 0,
+                        assumed: false,
+                        spent: seen.remaining == 0,
+                    });
+                }
+                false
+            }
+        };
+        match (was_spent, seen.remaining == 0) {
+            (false, true) => Some(Turn::UsedUp),
+            (true, false) => Some(Turn::Renewed),
+            _ => None,
+        }
     }
 }
 
@@ -231,7 +285,9 @@ impl RateKey {
         self.change(shared, |ledger| {
             ledger.spend(points, now);
             let all = &mut ledger.standings;
-            let at = all.iter().position(|it| it.rate.resource == resource);
+            let at = all
+                .iter()
+                .position(|it| it.rate.resource.as_str() == resource);
             if let Some(standing) = at.and_then(|at| all.get_mut(at)) {
                 if standing.is_over(now) {
                     let remaining = standing.rate.limit.min(SLOW_START);
@@ -253,51 +309,39 @@ impl RateKey {
 
     /// Notes that a reserved request got its answer, or never will.
     pub fn settle(self, shared: &dyn SharedData, resource: &str) {
-        self.change(shared, |ledger| {
-            let mut all = ledger.standings.iter_mut();
-            if let Some(standing) = all.find(|it| it.rate.resource == resource) {
-                standing.in_flight = standing.in_flight.saturating_sub(1);
-            }
-        });
+        self.change(shared, |ledger| ledger.settle(resource));
     }
 
     /// Notes what a response said. One that was overtaken by a later one of the same window
     /// (its `used` is lower), or that is from a window long over, says nothing new. Returns
     /// what changed for those who use the resource.
     pub fn learn(self, shared: &dyn SharedData, seen: &Rate, now: u64) -> Option<Turn> {
+        self.change(shared, |ledger| ledger.learn(seen, now))
+            .flatten()
+    }
+
+    /// Does both for the answer to a request that reserved one of `reserved`, if it did. As
+    /// every answer of GitHub comes through here, it is one access to shared data.
+    pub fn answered(
+        self,
+        shared: &dyn SharedData,
+        reserved: Option<&str>,
+        seen: &Rate,
+        now: u64,
+    ) -> Option<Learnt> {
         self.change(shared, |ledger| {
-            let all = &mut ledger.standings;
-            let known = all.iter_mut().find(|it| it.rate.resource == seen.resource);
-            let was_spent = match known {
-                Some(known) => {
-                    let overtaken = known.rate.reset == seen.reset && known.rate.used > seen.used;
-                    let past = now / 1_000 >= seen.reset;
-                    if !known.assumed && overtaken || past && !known.is_over(now) {
-                        return None;
-                    }
-                    known.rate = seen.clone();
-                    known.assumed = false;
-                    std::mem::replace(&mut known.spent, seen.remaining == 0)
-                }
-                None => {
-                    if all.len() < MOST_RESOURCES {
-                        all.push(Standing {
-                            rate: seen.clone(),
-                            in_flight: 0,
-                            assumed: false,
-                            spent: seen.remaining == 0,
-                        });
-                    }
-                    false
-                }
-            };
-            match (was_spent, seen.remaining == 0) {
-                (false, true) => Some(Turn::UsedUp),
-                (true, false) => Some(Turn::Renewed),
-                _ => None,
+            if let Some(resource) = reserved {
+                ledger.settle(resource);
+            }
+            let is_first = ledger.standing(&seen.resource).is_none();
+            let turn = ledger.learn(seen, now);
+            let known = ledger.standing(&seen.resource);
+            Learnt {
+                turn,
+                is_first,
+                rate: known.map_or_else(|| seen.clone(), |it| it.rate.clone()),
             }
         })
-        .flatten()
     }
 
     /// Notes that a resource is used up until `reset`, whatever its fields said. Returns whether
@@ -305,7 +349,7 @@ impl RateKey {
     pub fn exhaust(self, shared: &dyn SharedData, resource: &str, reset: u64) -> bool {
         self.change(shared, |ledger| {
             let mut all = ledger.standings.iter_mut();
-            let Some(standing) = all.find(|it| it.rate.resource == resource) else {
+            let Some(standing) = all.find(|it| it.rate.resource.as_str() == resource) else {
                 return false;
             };
             standing.rate.remaining = 0;
@@ -342,7 +386,7 @@ mod tests {
 
     fn rate(remaining: u64, used: u64, reset: u64) -> Rate {
         Rate {
-            resource: "core".into(),
+            resource: "core".parse().unwrap(),
             limit: 10,
             remaining,
             used,

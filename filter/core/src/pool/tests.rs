@@ -33,7 +33,7 @@ fn pool(names: &[&str]) -> Pool {
 
 fn rate(remaining: u64, reset: u64) -> Rate {
     Rate {
-        resource: "core".into(),
+        resource: "core".parse().unwrap(),
         limit: 10_000,
         remaining,
         used: 10_000 - remaining,

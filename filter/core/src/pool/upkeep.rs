@@ -277,9 +277,7 @@ fn rates(body: &[u8]) -> Vec<Rate> {
         let number = |key: &str| value.get(key).and_then(Value::as_u64);
         let (limit, remaining) = (number("limit")?, number("remaining")?);
         Some(Rate {
-            resource: Some(name.as_str())
-                .filter(|name| resource_name(name) == *name)?
-                .to_owned(),
+            resource: Some(resource_name(name)).filter(|kept| kept.as_str() == name)?,
             limit,
             remaining,
             used: number("used").unwrap_or(limit.saturating_sub(remaining)),

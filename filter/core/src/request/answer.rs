@@ -14,7 +14,7 @@ use crate::etag;
 use crate::flight::{Answer, Landing};
 use crate::header::Headers;
 use crate::metric::Metric;
-use crate::pool::rate::{Rate, Turn};
+use crate::pool::rate::{Learnt, Rate, Turn};
 use crate::pool::refusal::{self, Reading};
 use crate::pool::upkeep;
 use crate::rewrite::{BodyRewriter, Rewrite};
@@ -113,14 +113,14 @@ impl Forwarded {
         let reading = refusal::read(response.status, &response.headers, self.is_graphql());
         let refused = matches!(reading, Reading::Refused(_));
         let counted = !response.local && !refused && !matches!(response.status, 304 | 401);
-        self.settle(counted, world);
+        let rate = Rate::of(&response.headers).filter(|_| !response.local);
+        let learnt = self.learn(rate.as_ref(), counted, world);
         let duration = world.now.saturating_sub(self.sent_at);
         effects.push(Effect::Record(Metric::upstream_duration(duration)));
         if response.local {
             return reading;
         }
         let admitted = &self.errand.admitted;
-        let rate = Rate::of(&response.headers);
         let resource = rate.as_ref().map_or(admitted.resource, |r| &r.resource);
         effects.push(Effect::Record(Metric::upstream(
             &admitted.client,
@@ -129,25 +129,43 @@ impl Forwarded {
             response.status,
             !counted,
         )));
-        if let Some(rate) = &rate {
-            let turn = self.grant.rates.learn(world.shared, rate, world.now);
-            let known = self.grant.rates.get(world.shared, &rate.resource);
-            let known = known.map_or_else(|| rate.clone(), |standing| standing.rate);
-            effects.extend(Metric::rate(&self.grant.name, &known).map(Effect::Record));
-            let (name, resource) = (&self.grant.name, &rate.resource);
-            match turn {
-                Some(Turn::UsedUp) => effects.push(Effect::Warn(format!(
-                    "credential {name}: no {resource} requests left until {} (Unix time)",
-                    rate.reset
-                ))),
-                Some(Turn::Renewed) => effects.push(Effect::Warn(format!(
-                    "credential {name}: ready again: it has {resource} requests left"
-                ))),
-                None => {}
-            }
+        if let Some(learnt) = learnt {
+            self.report(&learnt, world, effects);
         }
-        self.show_state(world, effects);
         reading
+    }
+
+    /// Gives back what was reserved, and keeps what the answer says about the rate limit.
+    fn learn(&mut self, rate: Option<&Rate>, counted: bool, world: &World<'_>) -> Option<Learnt> {
+        let Some(rate) = rate else {
+            self.settle(counted, world);
+            return None;
+        };
+        let reserved = std::mem::take(&mut self.reserved);
+        self.account(reserved, counted, world);
+        let resource = self.errand.admitted.resource;
+        let resource = reserved.then_some(resource);
+        let rates = self.grant.rates;
+        rates.answered(world.shared, resource, rate, world.now)
+    }
+
+    /// Shows what is known of a resource, and what changed.
+    fn report(&self, learnt: &Learnt, world: &World<'_>, effects: &mut Vec<Effect>) {
+        let (name, rate) = (&self.grant.name, &learnt.rate);
+        effects.extend(Metric::rate(name, rate).map(Effect::Record));
+        let (resource, reset) = (&rate.resource, rate.reset);
+        match learnt.turn {
+            Some(Turn::UsedUp) => effects.push(Effect::Warn(format!(
+                "credential {name}: no {resource} requests left until {reset} (Unix time)"
+            ))),
+            Some(Turn::Renewed) => effects.push(Effect::Warn(format!(
+                "credential {name}: ready again: it has {resource} requests left"
+            ))),
+            None => {}
+        }
+        if learnt.is_first || learnt.turn.is_some() {
+            self.show_state(world, effects);
+        }
     }
 
     pub(super) fn show_state(&self, world: &World<'_>, effects: &mut Vec<Effect>) {
@@ -164,7 +182,7 @@ impl Forwarded {
         effects: &mut Vec<Effect>,
     ) {
         let proof = matches!(response.status, 200..=399 | 404);
-        if proof && self.grant.health.accepted(world.shared) {
+        if proof && !self.grant.is_clean && self.grant.health.accepted(world.shared) {
             effects.push(Effect::Warn(format!(
                 "credential {}: ready again: GitHub accepts it",
                 self.grant.name

@@ -103,13 +103,19 @@ impl Forwarded {
     /// Gives back what was reserved, once there is an answer or there will be none, and puts
     /// the client's account right: `counted` is whether GitHub counted the request.
     pub(super) fn settle(&mut self, counted: bool, world: &World<'_>) {
+        let reserved = std::mem::take(&mut self.reserved);
+        if reserved {
+            let resource = self.errand.admitted.resource;
+            self.grant.rates.settle(world.shared, resource);
+        }
+        self.account(reserved, counted, world);
+    }
+
+    /// Puts the client's account right.
+    pub(super) fn account(&self, reserved: bool, counted: bool, world: &World<'_>) {
         let Admitted {
             resource, budget, ..
         } = &self.errand.admitted;
-        let reserved = std::mem::take(&mut self.reserved);
-        if reserved {
-            self.grant.rates.settle(world.shared, resource);
-        }
         match budget {
             Some(budget) if reserved && !counted => {
                 budget.refund(world.shared, resource, world.now);

@@ -139,7 +139,7 @@ impl Fixture {
     fn exhaust(&mut self, remaining: [u64; 2]) {
         for (member, remaining) in self.proxy.pool.members().iter().zip(remaining) {
             let rate = crate::pool::rate::Rate {
-                resource: "core".into(),
+                resource: "core".parse().unwrap(),
                 limit: 10,
                 remaining,
                 used: 10 - remaining,
