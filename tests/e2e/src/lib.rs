@@ -11,6 +11,7 @@ pub mod apps;
 pub mod binaries;
 pub mod burst;
 pub mod cache_status;
+pub mod clients;
 pub mod github;
 pub mod http;
 pub mod process;
