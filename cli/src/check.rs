@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use github_proxy_core::config::DEFAULT_POOL;
 
-use crate::env::{self, keys, Backend, Credential, CredentialKind, Settings, Variables};
+use crate::env::{self, keys, Backend, Credential, CredentialKind, Settings, Upstream, Variables};
 use crate::faults::Faults;
 use crate::registry_file;
 
@@ -55,21 +55,15 @@ pub fn check(file: Option<PathBuf>, variables: &Variables) -> anyhow::Result<Str
 
 fn described(settings: &Settings) -> String {
     let mut lines = Vec::new();
-    let scheme = if settings.upstream.tls {
-        "https"
-    } else {
-        "http"
-    };
     let Settings {
         upstream,
         credentials,
         ..
     } = settings;
-    lines.push(format!(
-        "GitHub: {scheme}://{}{}",
-        upstream.authority(),
-        upstream.base_path
-    ));
+    lines.push(format!("GitHub: {}", url(upstream)));
+    if !settings.uploads.shares_host(upstream) {
+        lines.push(format!("uploads: {}", url(&settings.uploads)));
+    }
     lines.push(match &settings.backend {
         Backend::Memory => "cache: in memory".to_owned(),
         Backend::Redis(redis) => {
@@ -97,6 +91,11 @@ fn described(settings: &Settings) -> String {
     );
     lines.push("all is fine\n".to_owned());
     lines.join("\n")
+}
+
+fn url(upstream: &Upstream) -> String {
+    let scheme = if upstream.tls { "https" } else { "http" };
+    format!("{scheme}://{}{}", upstream.authority(), upstream.base_path)
 }
 
 fn line(credential: &Credential) -> String {

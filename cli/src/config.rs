@@ -71,6 +71,7 @@ fn istio_clusters(settings: &Settings, webdis: &HostPort) -> Clusters {
     let outbound = |address: &HostPort| format!("outbound|{}||{}", address.port, address.host);
     Clusters {
         github: outbound(&settings.upstream.address),
+        uploads: outbound(&settings.uploads.address),
         cache: match &settings.backend {
             Backend::Memory => None,
             Backend::Redis(_) => Some(outbound(webdis)),

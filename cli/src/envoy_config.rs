@@ -14,7 +14,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::{json, Value};
 
-use crate::env::{Backend, HostPort, Settings};
+use crate::env::{Backend, HostPort, Settings, Upstream};
 use crate::plugin::Clusters;
 use crate::yaml;
 
@@ -92,8 +92,15 @@ impl<'a> EnvoyConfig<'a> {
     /// The clusters that the shipped bootstrap has.
     pub fn clusters(settings: &Settings) -> Clusters {
         let shared = !matches!(settings.backend, Backend::Memory);
+        let own_uploads = !settings.uploads.shares_host(&settings.upstream);
+        let uploads = if own_uploads {
+            "github-uploads"
+        } else {
+            "github"
+        };
         Clusters {
             github: "github".to_owned(),
+            uploads: uploads.to_owned(),
             cache: shared.then(|| "cache".to_owned()),
         }
     }
@@ -169,7 +176,8 @@ impl<'a> EnvoyConfig<'a> {
             jinja.add_template(name, source)?;
         }
         let clusters = Self::clusters(self.settings);
-        let upstream = &self.settings.upstream;
+        let (upstream, uploads) = (&self.settings.upstream, &self.settings.uploads);
+        let own_uploads = clusters.uploads != clusters.github;
         let credentials: Vec<Value> = self
             .settings
             .credentials
@@ -185,12 +193,12 @@ impl<'a> EnvoyConfig<'a> {
             "url": module_url(&self.placement.module),
             "reload_from": self.placement.reload_from.as_deref().map(reload_from),
             "cluster": clusters.github,
-            "upstream": {
-                "tls": upstream.tls,
-                "host": upstream.address.host,
-                "port": upstream.address.port,
-                "is_ip": is_ip(&upstream.address.host),
-            },
+            "upstream": place(upstream),
+            "uploads": own_uploads.then(|| json!({
+                "cluster": clusters.uploads,
+                "authority": uploads.authority(),
+                "upstream": place(uploads),
+            })),
             "ca_bundle": ca_bundle(),
             "cache": clusters.cache.as_ref().and_then(|cluster| self.cache(cluster)),
             "credentials": credentials,
@@ -230,6 +238,15 @@ fn nested(text: &str, width: usize, first: Option<bool>) -> String {
         .enumerate()
         .map(indented)
         .collect()
+}
+
+fn place(upstream: &Upstream) -> Value {
+    json!({
+        "tls": upstream.tls,
+        "host": upstream.address.host,
+        "port": upstream.address.port,
+        "is_ip": is_ip(&upstream.address.host),
+    })
 }
 
 fn address(address: SocketAddr) -> Value {

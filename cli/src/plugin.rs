@@ -17,6 +17,8 @@ use crate::registry_file::RegistryFile;
 pub struct Clusters {
     /// The cluster that leads to GitHub.
     pub github: String,
+    /// The cluster that leads to where assets are uploaded.
+    pub uploads: String,
     /// The cluster that leads to Webdis; `None`: memory only.
     pub cache: Option<String>,
 }
@@ -36,6 +38,11 @@ pub fn configuration(
             "authority": settings.upstream.authority(),
             "base_path": settings.upstream.base_path,
             "cluster": clusters.github,
+            "uploads": {
+                "authority": settings.uploads.authority(),
+                "base_path": settings.uploads.base_path,
+                "cluster": clusters.uploads,
+            },
         },
         "cache": cache(settings, clusters),
         "credentials": settings.credentials.iter().map(credential).collect::<Value>(),

@@ -73,6 +73,7 @@ fn every_kind_of_upstream_and_cache_is_accepted() {
             &[("GITHUB_API_URL", upstream), ("CACHE_BACKEND_URL", cache)],
         );
     }
+    accepted(&fixture, &[], &[("GITHUB_UPLOADS_URL", "http://[::1]:81")]);
 }
 
 #[test]

@@ -51,8 +51,12 @@ impl Stream {
                         });
                     }
                 }
-                Effect::Resend { headers, body } => {
-                    if !self.resend(&headers, &body) {
+                Effect::Resend {
+                    cluster,
+                    headers,
+                    body,
+                } => {
+                    if !self.resend(&cluster, &headers, &body) {
                         failed.push(Event::Resent(None));
                     }
                 }
@@ -100,8 +104,7 @@ impl Stream {
     }
 
     /// Sends the request to GitHub past the filter chain.
-    fn resend(&self, headers: &Headers, body: &[u8]) -> bool {
-        let cluster = &self.proxy.config.upstream.cluster;
+    fn resend(&self, cluster: &str, headers: &Headers, body: &[u8]) -> bool {
         let body = (!body.is_empty()).then_some(body);
         let headers = host::texts(headers);
         let fields: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_ref())).collect();

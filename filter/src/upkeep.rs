@@ -144,7 +144,7 @@ fn send(
     authorization: &str,
     purpose: Purpose,
 ) -> bool {
-    let upstream = &proxy.config.upstream;
+    let upstream = &proxy.config.upstream.api;
     let headers = [
         (":method", method),
         (":path", path),

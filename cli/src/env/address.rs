@@ -36,7 +36,7 @@ impl FromStr for HostPort {
     }
 }
 
-/// Where GitHub's REST API is.
+/// Where GitHub's REST API is, or where assets are uploaded to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     /// Whether it is reached over TLS.
@@ -56,6 +56,28 @@ impl Upstream {
         } else {
             self.address.to_string()
         }
+    }
+
+    /// Where the GitHub whose API this is has its uploads: on a host of their own at github.com
+    /// and at an enterprise's `SUBDOMAIN.ghe.com`, beside `/api/v3` on an Enterprise Server,
+    /// else in the same place.
+    pub fn uploads(&self) -> Self {
+        let mut uploads = self.clone();
+        let host = &self.address.host;
+        let own = host
+            .strip_prefix("api.")
+            .filter(|domain| *domain == "github.com" || domain.ends_with(".ghe.com"));
+        if let Some(domain) = own.filter(|_| self.base_path.is_empty()) {
+            uploads.address.host = format!("uploads.{domain}");
+        } else if let Some(beside) = self.base_path.strip_suffix("/v3") {
+            uploads.base_path = format!("{beside}/uploads");
+        }
+        uploads
+    }
+
+    /// Whether both are reached over the same connections.
+    pub fn shares_host(&self, other: &Self) -> bool {
+        (self.tls, &self.address) == (other.tls, &other.address)
     }
 }
 
@@ -121,6 +143,16 @@ pub(super) fn upstream(name: &str, url: &str) -> Result<Upstream, Faults> {
         address,
         base_path: base_path.to_owned(),
     })
+}
+
+/// Envoy tells the two ways by the value of `Host`: two hosts must not have the same.
+pub(super) fn distinct(name: &str, uploads: &Upstream, api: &Upstream) -> Result<Upstream, Faults> {
+    if uploads.authority() == api.authority() && !uploads.shares_host(api) {
+        return Err(Faults::one(format!(
+            "{name}: expected the scheme of GITHUB_API_URL, as the host is the same"
+        )));
+    }
+    Ok(uploads.clone())
 }
 
 /// Reads the cache's address from the variable `name`.

@@ -22,6 +22,8 @@ use crate::faults::Faults;
 pub const REGISTRY_FILE: &str = "CLIENT_REGISTRY_FILE_PATH";
 /// The variable that says where GitHub is.
 pub const API_URL: &str = "GITHUB_API_URL";
+/// The variable that says where assets are uploaded to.
+pub const UPLOADS_URL: &str = "GITHUB_UPLOADS_URL";
 
 const THIRTY_DAYS: u64 = 2_592_000;
 const MIB: u64 = 1024 * 1024;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub upstream: Upstream,
     /// Whether `GITHUB_API_URL` was set at all.
     pub upstream_is_set: bool,
+    /// Where assets are uploaded to.
+    pub uploads: Upstream,
     /// Where the shared cache is.
     pub backend: Backend,
     /// What bounds the cache.
@@ -97,6 +101,16 @@ impl Settings {
             API_URL,
             variables.get(API_URL).unwrap_or("https://api.github.com"),
         ));
+        let uploads = faults.take(
+            variables
+                .get(UPLOADS_URL)
+                .map(|url| address::upstream(UPLOADS_URL, url))
+                .transpose(),
+        );
+        let uploads = upstream.as_ref().zip(uploads).and_then(|(api, given)| {
+            let uploads = given.unwrap_or_else(|| api.uploads());
+            faults.take(address::distinct(UPLOADS_URL, &uploads, api))
+        });
         let backend = faults.take(address::backend(
             "CACHE_BACKEND_URL",
             variables.get("CACHE_BACKEND_URL").unwrap_or("inmemory://"),
@@ -134,18 +148,21 @@ impl Settings {
             .map(|name| format!("{name} is accepted and has no effect"))
             .collect();
         let credentials = faults.take(credentials::read(variables, &mut notices));
-        let settings = upstream.zip(backend).zip(credentials);
-        faults.or(settings.map(|((upstream, backend), credentials)| Self {
-            upstream,
-            upstream_is_set: variables.get(API_URL).is_some(),
-            backend,
-            cache,
-            pool,
-            rewrite,
-            registry_file,
-            credentials,
-            notices,
-        }))
+        let settings = upstream.zip(uploads).zip(backend).zip(credentials);
+        faults.or(
+            settings.map(|(((upstream, uploads), backend), credentials)| Self {
+                upstream,
+                uploads,
+                upstream_is_set: variables.get(API_URL).is_some(),
+                backend,
+                cache,
+                pool,
+                rewrite,
+                registry_file,
+                credentials,
+                notices,
+            }),
+        )
     }
 }
 

@@ -64,6 +64,37 @@ fn the_upstream_is_read_with_its_port_and_path() {
 }
 
 #[test]
+fn uploads_are_where_githubs_are_unless_it_is_said() {
+    for (api, given, expected) in [
+        ("https://api.github.com", None, "uploads.github.com"),
+        ("https://api.acme.ghe.com", None, "uploads.acme.ghe.com"),
+        (
+            "https://ghes.example/api/v3",
+            None,
+            "ghes.example/api/uploads",
+        ),
+        ("http://127.0.0.1:3000", None, "127.0.0.1:3000"),
+        ("https://api.example.com", None, "api.example.com"),
+        (
+            "https://api.github.com",
+            Some("http://files:81/in/"),
+            "files:81/in",
+        ),
+        ("http://a:80/api/v3", Some("http://a/other"), "a/other"),
+    ] {
+        let mut pairs = vec![(API_URL, api)];
+        pairs.extend(given.map(|url| (UPLOADS_URL, url)));
+        let uploads = settings(&pairs).unwrap().uploads;
+        let read = format!("{}{}", uploads.authority(), uploads.base_path);
+        assert_eq!(read, expected, "{api} {given:?}");
+    }
+    for wrong in ["ftp://x", "", "http://api.github.com"] {
+        let faults = settings(&[(UPLOADS_URL, wrong)]).expect_err("a fault");
+        assert!(faults.to_string().starts_with(UPLOADS_URL), "{faults}");
+    }
+}
+
+#[test]
 fn a_bad_upstream_is_refused_without_being_quoted() {
     for url in [
         "",

@@ -161,10 +161,40 @@ fn an_upstream_by_address_and_without_tls_needs_neither_dns_nor_certificates() {
     );
 }
 
+/// Only what the filter gave the host of the uploads goes there; a GitHub that has them on the
+/// same host needs neither cluster nor route.
+#[test]
+fn uploads_have_a_cluster_and_a_route_where_their_host_is_another() {
+    let of = |api: &str| {
+        let bootstrap = bootstrap(&settings(&[("GITHUB_API_URL", api)]), &placement());
+        let hosts = &bootstrap.pointer(HCM).unwrap()["route_config"]["virtual_hosts"];
+        let routes = hosts[0]["routes"].as_array().unwrap().clone();
+        let clusters = bootstrap["static_resources"]["clusters"]
+            .as_array()
+            .unwrap()
+            .clone();
+        (routes, clusters)
+    };
+    let (routes, clusters) = of("https://api.github.com");
+    let host = json!([{ "name": ":authority", "string_match": { "exact": "uploads.github.com" } }]);
+    assert_eq!(routes[0]["match"]["headers"], host);
+    assert_eq!(routes[0]["route"]["cluster"], "github-uploads");
+    assert_eq!(routes[1]["route"]["cluster"], "github");
+    let tls = &clusters[1]["transport_socket"]["typed_config"];
+    assert_eq!(
+        (&clusters[1]["name"], &tls["sni"]),
+        (&json!("github-uploads"), &json!("uploads.github.com"))
+    );
+    let (routes, clusters) = of("https://ghes.example/api/v3");
+    assert_eq!((routes.len(), clusters.len()), (1, 1));
+}
+
 #[test]
 fn the_cache_cluster_is_there_when_the_cache_is_shared() {
     let clusters = |url: &str| {
-        let bootstrap = bootstrap(&settings(&[("CACHE_BACKEND_URL", url)]), &placement());
+        let github = ("GITHUB_API_URL", "https://ghes.example/api/v3");
+        let settings = settings(&[github, ("CACHE_BACKEND_URL", url)]);
+        let bootstrap = bootstrap(&settings, &placement());
         bootstrap["static_resources"]["clusters"]
             .as_array()
             .unwrap()
@@ -249,6 +279,17 @@ fn istio_gets_the_same_configuration() {
         json!(values("CLUSTER")),
         bootstrap["static_resources"]["clusters"]
     );
+    let mut routes = values("HTTP_ROUTE");
+    routes.reverse(); // Each goes before what is there.
+    let routes: Vec<_> = routes.iter().map(|route| &route["match"]).collect();
+    let own = bootstrap.pointer(HCM).unwrap()["route_config"]["virtual_hosts"][0]["routes"].clone();
+    let own: Vec<_> = own
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["match"])
+        .collect();
+    assert_eq!(routes, own);
     let resources = config.wasm_plugin().unwrap();
     let mut resources = resources.split("\n---\n").map(parsed);
     let wasm_plugin = resources.next().unwrap();
@@ -259,8 +300,12 @@ fn istio_gets_the_same_configuration() {
         { "name": "GITHUB_PAT_B.C-d", "valueFrom": "HOST" },
     ]);
     assert_eq!(wasm_plugin["spec"]["vmConfig"]["env"], env);
-    let kinds: Vec<_> = resources.map(|resource| resource["kind"].clone()).collect();
-    assert_eq!(kinds, ["ServiceEntry", "DestinationRule"]);
+    let resources: Vec<_> = resources.collect();
+    let kinds: Vec<_> = resources.iter().map(|it| it["kind"].clone()).collect();
+    let both = ["ServiceEntry", "DestinationRule"];
+    assert_eq!(kinds, [both, both].concat());
+    assert_eq!(resources[0]["spec"]["hosts"], json!(["api.github.com"]));
+    assert_eq!(resources[2]["spec"]["hosts"], json!(["uploads.github.com"]));
 }
 
 /// The shipped rules: label and regex.

@@ -65,6 +65,7 @@ impl Demo {
             },
             base_path: String::new(),
         };
+        settings.uploads = settings.upstream.uploads();
         Ok(Self {
             _simulator: simulator,
             token: if settings.registry_file.is_none() {

@@ -4,7 +4,7 @@
 use crate::cache::key;
 use crate::config::Upstream;
 use crate::header::Headers;
-use crate::path::{Mount, Target};
+use crate::path::Target;
 
 /// One change to a message's fields: a value to set, or `None` to remove the field.
 pub type Edit = (String, Option<Vec<u8>>);
@@ -50,17 +50,15 @@ pub enum Validator {
     Date(Vec<u8>),
 }
 
-/// `:path` at the upstream. A GitHub Enterprise Server has GraphQL and uploads beside its
-/// REST root `/api/v3`.
+/// `:path` at the upstream. A GitHub Enterprise Server has GraphQL beside its REST root
+/// `/api/v3`.
 pub fn path(upstream: &Upstream, target: &Target) -> String {
-    let base = upstream.base_path.as_str();
-    let beside = base.strip_suffix("/v3");
-    let (base, inner) = match (target.mount, beside) {
-        (Mount::Uploads, Some(beside)) => (beside, "/uploads"),
-        (_, Some(beside)) if target.path == "/graphql" => (beside, ""),
-        _ => (base, ""),
+    let base = upstream.at(target.mount).base_path.as_str();
+    let base = match base.strip_suffix("/v3") {
+        Some(beside) if target.path == "/graphql" => beside,
+        _ => base,
     };
-    let mut path = format!("{base}{inner}{}", target.path);
+    let mut path = format!("{base}{}", target.path);
     if let Some(query) = &target.query {
         path.push('?');
         path.push_str(query);
@@ -72,7 +70,7 @@ pub fn path(upstream: &Upstream, target: &Target) -> String {
 /// one is made harmless; any other request keeps its own.
 pub fn edits(
     request: &Headers,
-    upstream: &Upstream,
+    authority: &str,
     path: &str,
     authorization: &[u8],
     validator: &Validator,
@@ -90,7 +88,7 @@ pub fn edits(
     remove.dedup();
     edits.extend(remove.into_iter().map(|name| (name.to_owned(), None)));
     let mut set = |name: &str, value: &[u8]| edits.push((name.to_owned(), Some(value.to_vec())));
-    set(":authority", upstream.authority.as_bytes());
+    set(":authority", authority.as_bytes());
     set(":path", path.as_bytes());
     set("authorization", authorization);
     match validator {
@@ -134,13 +132,14 @@ fn harmless(agent: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Place;
 
     fn upstream(base_path: &str) -> Upstream {
-        Upstream {
+        Upstream::new(Place {
             authority: "up.example".into(),
             base_path: base_path.into(),
             cluster: "github".into(),
-        }
+        })
     }
 
     #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
@@ -150,6 +149,7 @@ mod tests {
             ("", "/user?a=1", "/user?a=1"),
             ("", "/api/v3/user", "/user"),
             ("", "/api/graphql", "/graphql"),
+            ("", "/api/uploads/repos/a/b?name=x", "/repos/a/b?name=x"),
             ("/api/v3", "/user", "/api/v3/user"),
             ("/api/v3", "/api/v3/user?x", "/api/v3/user?x"),
             ("/api/v3", "/graphql", "/api/graphql"),
@@ -206,7 +206,7 @@ mod tests {
         let validator = Validator::Tag("\"v\"".into());
         let edits = edits(
             &request,
-            &upstream(""),
+            "up.example",
             "/user",
             b"Bearer t",
             &validator,

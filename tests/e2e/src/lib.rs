@@ -14,6 +14,7 @@ pub mod cache_status;
 pub mod clients;
 pub mod github;
 pub mod http;
+pub mod lockstep;
 pub mod process;
 pub mod proxy;
 pub mod raw;

@@ -45,11 +45,11 @@ fn defaults_fill_what_is_left_out() {
     let config = read(&minimal()).unwrap();
     assert_eq!(
         config.upstream,
-        Upstream {
+        Upstream::new(Place {
             authority: "api.github.com".to_owned(),
             base_path: String::new(),
             cluster: "github".to_owned(),
-        }
+        })
     );
     assert_eq!(config.cache, Cache::default());
     assert_eq!(config.cache.ttl_seconds, 3600);
@@ -71,6 +71,7 @@ fn a_full_configuration_is_read() {
     let mut full = minimal();
     full["upstream"] = json!({
         "authority": "GitHub.example.com:8443", "base_path": "/api/v3/", "cluster": "ghes",
+        "uploads": { "authority": "Files.example.com", "base_path": "/in", "cluster": "files" },
     });
     full["cache"] = json!({
         "ttl_seconds": 60.0, "memory_bytes": 0, "max_entry_bytes": 1, "serve_fresh_seconds": 5,
@@ -85,9 +86,15 @@ fn a_full_configuration_is_read() {
         "rate_poll_seconds": 0, "token_padding_minutes": 60, "low_priority_reserve_percent": 90,
     });
     let config = read(&full).unwrap();
-    assert_eq!(config.upstream.authority, "github.example.com:8443");
-    assert_eq!(config.upstream.base_path, "/api/v3");
-    assert_eq!(config.upstream.cluster, "ghes");
+    assert_eq!(config.upstream.api.authority, "github.example.com:8443");
+    assert_eq!(config.upstream.api.base_path, "/api/v3");
+    assert_eq!(config.upstream.api.cluster, "ghes");
+    let uploads = Place {
+        authority: "files.example.com".to_owned(),
+        base_path: "/in".to_owned(),
+        cluster: "files".to_owned(),
+    };
+    assert_eq!(config.upstream.uploads, uploads);
     assert_eq!(config.cache.ttl_seconds, 60);
     assert_eq!(config.pool.rate_poll_seconds, 0);
     assert_eq!(config.pool.token_padding_minutes, 60);
@@ -137,7 +144,7 @@ fn authorities_and_base_paths() {
         ("/a%20b", None),
     ] {
         let config = read(&with("/upstream/base_path", json!(base_path)));
-        let read = config.ok().map(|config| config.upstream.base_path);
+        let read = config.ok().map(|config| config.upstream.api.base_path);
         assert_eq!(read.as_deref(), normal, "{base_path}");
     }
 }
@@ -154,7 +161,7 @@ fn each_fault_names_its_path_and_what_is_expected() {
         (
             "/upstream/host",
             json!("x"),
-            "upstream.host: unknown key, expected one of: authority, base_path, cluster",
+            "upstream.host: unknown key, expected one of: authority, base_path, cluster, uploads",
         ),
         (
             "/upstream/cluster",

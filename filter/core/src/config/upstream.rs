@@ -1,10 +1,21 @@
-//! Where GitHub is: authority, base path, and Envoy's cluster for both.
+//! Where GitHub is: authority, base path, and Envoy's cluster, of its API and of its uploads.
 
-use super::reader::Node;
+use super::reader::{Fields, Node};
+use crate::path::Mount;
 
 /// The API that the proxy stands in front of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
+    /// Where REST and GraphQL are.
+    pub api: Place,
+    /// Where assets are uploaded to. A GitHub Enterprise Server has it beside `/api/v3`; at
+    /// github.com it is a host of its own.
+    pub uploads: Place,
+}
+
+/// Where requests are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
     /// Host and optional port (RFC 3986 §3.2), in lower case: `api.github.com`.
     pub authority: String,
     /// What goes before every path: empty, or as `/api/v3`, without a slash at the end.
@@ -14,8 +25,49 @@ pub struct Upstream {
 }
 
 impl Upstream {
+    /// The upstream whose API is `api`, with its uploads where they are unless it is said.
+    pub fn new(api: Place) -> Self {
+        let uploads = Place {
+            base_path: match api.base_path.strip_suffix("/v3") {
+                Some(beside) => format!("{beside}/uploads"),
+                None => api.base_path.clone(),
+            },
+            ..api.clone()
+        };
+        Self { api, uploads }
+    }
+
+    /// Where what came in at `mount` goes.
+    pub fn at(&self, mount: Mount) -> &Place {
+        match mount {
+            Mount::Uploads => &self.uploads,
+            Mount::Root | Mount::ApiV3 | Mount::GraphQl => &self.api,
+        }
+    }
+
     pub(super) fn read(node: &Node<'_>) -> Option<Self> {
-        let fields = node.fields(&["authority", "base_path", "cluster"])?;
+        let fields = node.fields(&["authority", "base_path", "cluster", "uploads"])?;
+        let api = Place::read(&fields, "github");
+        let uploads = match fields.optional("uploads") {
+            Some(node) => node
+                .fields(&["authority", "base_path", "cluster"])
+                .and_then(|fields| Place::read(&fields, "github-uploads"))
+                .map(Some),
+            None => Some(None),
+        };
+        let upstream = Self::new(api?);
+        Some(match uploads? {
+            Some(uploads) => Self {
+                uploads,
+                ..upstream
+            },
+            None => upstream,
+        })
+    }
+}
+
+impl Place {
+    fn read(fields: &Fields<'_, '_>, default_cluster: &str) -> Option<Self> {
         let authority = fields.required("authority").and_then(|node| {
             let authority = node.string()?.to_ascii_lowercase();
             node.check(check_authority(&authority)).map(|()| authority)
@@ -28,7 +80,7 @@ impl Upstream {
         };
         let cluster = match fields.optional("cluster") {
             Some(node) => cluster(&node),
-            None => Some("github".to_owned()),
+            None => Some(default_cluster.to_owned()),
         };
         Some(Self {
             authority: authority?,

@@ -43,7 +43,7 @@ pub enum Chore<'a> {
 /// The chores that are due; whoever gets them has to do them.
 pub fn due<'a>(proxy: &'a Proxy, shared: &dyn SharedData, now: u64) -> Vec<Chore<'a>> {
     let settings = &proxy.config.pool;
-    let base = &proxy.config.upstream.base_path;
+    let base = &proxy.config.upstream.api.base_path;
     let mut chores = Vec::new();
     for (index, member) in proxy.pool.members.iter().enumerate() {
         if let Kind::App {

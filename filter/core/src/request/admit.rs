@@ -75,6 +75,7 @@ fn admit(
             method: method.to_owned(),
         }));
     }
+    let authority = &config.upstream.at(target.mount).authority;
     let path = upstream::path(&config.upstream, &target);
     let admitted = Admitted {
         client: client.name.clone(),
@@ -83,7 +84,7 @@ fn admit(
         resource: rate::resource_of(&target.path),
         budget: client.budget.map(|it| Budget::new(&client.name, it)),
         priority: client.priority,
-        key: Key::of(&client.pool, &config.upstream.authority, &path, &headers),
+        key: Key::of(&client.pool, authority, &path, &headers),
         path,
         mount: target.mount,
         target: target.path.clone(),

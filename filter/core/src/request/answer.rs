@@ -412,7 +412,7 @@ pub(super) fn pass(
     effects.push(Effect::Record(metric));
     let mut rewriter = rewrite
         .filter(|_| !admitted.is_head() && Rewrite::applies_to(headers))
-        .map(Rewrite::body);
+        .map(|rewrite| rewrite.body());
     match delivery {
         Delivery::Stream { held, end } => {
             let mut edits = edits;

@@ -136,7 +136,12 @@ impl Errand {
     ) -> Vec<upstream::Edit> {
         upstream::edits(
             &self.admitted.headers,
-            &world.proxy.config.upstream,
+            &world
+                .proxy
+                .config
+                .upstream
+                .at(self.admitted.mount)
+                .authority,
             &self.admitted.path,
             grant.authorization(),
             validator,

@@ -21,6 +21,8 @@ pub enum Effect {
     Forward(Vec<Edit>),
     /// Sends the request, whole, past the filter chain; the answer is `Event::Resent`.
     Resend {
+        /// Envoy's cluster that leads there.
+        cluster: String,
         /// With pseudo fields.
         headers: Headers,
         /// The request's body.

@@ -83,7 +83,9 @@ impl Retrying {
         // Envoy frames the callout itself, and adds the scheme of its cluster.
         let framing = ["content-length", "expect", "x-forwarded-proto", ":scheme"];
         headers.retain(|name| !framing.contains(&name));
+        let place = world.proxy.config.upstream.at(errand.admitted.mount);
         effects.push(Effect::Resend {
+            cluster: place.cluster.clone(),
             headers,
             body: body.clone(),
         });

@@ -1,0 +1,157 @@
+//! URLs in a JSON body, rewritten while it streams. A value is taken for a URL of GitHub's by
+//! the name of its member (`url`, `*_url`, `*Url`, `href`, …) and by how it begins, so what
+//! people wrote (titles, bodies, messages, file contents) stays as it is, even where it is a URL
+//! of the API and nothing else.
+//!
+//! The text is not parsed. In valid JSON `"http` stands at the beginning of a string unless a
+//! backslash goes before it, and a member's name stands right before its value: so it is enough
+//! to search for these five bytes and to look at what surrounds them. A part may end anywhere;
+//! only what may still become a URL waits for the next one.
+
+use memchr::memmem::Finder;
+
+/// How the URL of a member begins, with the quote that opens the string.
+const OPENING: &[u8] = b"\"http";
+/// How names of members end whose value is a URL of GitHub's.
+const SUFFIXES: [&[u8]; 4] = [b"url", b"Url", b"URL", b"_href"];
+/// Their names that end otherwise. `git` and `self` are in `_links` of contents and branches.
+const NAMES: [&[u8]; 3] = [b"href", b"self", b"git"];
+/// So many bytes before a string are looked at: a name's end, and a colon with some white space.
+const LOOK_BEHIND: usize = 64;
+
+/// Rewrites a JSON body that arrives in parts.
+#[derive(Debug)]
+pub struct BodyRewriter {
+    /// What is replaced, by what; the longest first.
+    pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    opening: Finder<'static>,
+    /// The end of what came so far: first what has gone on and is only looked back at, then what
+    /// may be the beginning of a URL. Of the latter there is none at the end of valid JSON.
+    held: Vec<u8>,
+    /// The length of the former.
+    gone: usize,
+}
+
+/// What stands at the beginning of a string.
+enum Found<'a> {
+    Url {
+        length: usize,
+        new: &'a [u8],
+    },
+    Nothing,
+    /// More is needed to tell.
+    Cut,
+}
+
+impl BodyRewriter {
+    /// Replaces the first of each pair by the second.
+    pub(super) fn new(pairs: &[(String, String)]) -> Self {
+        let escape = |text: &str| text.replace('/', "\\/");
+        let escaped = pairs.iter().map(|(from, to)| (escape(from), escape(to)));
+        let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = escaped
+            .chain(pairs.iter().cloned())
+            .map(|(from, to)| (from.into_bytes(), to.into_bytes()))
+            .collect();
+        pairs.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+        Self {
+            pairs,
+            opening: Finder::new(OPENING),
+            held: Vec::new(),
+            gone: 0,
+        }
+    }
+
+    /// Takes a part and returns what may go on; `end` says that it is the last.
+    pub fn push(&mut self, part: &[u8], end: bool) -> Vec<u8> {
+        let joined;
+        let text = if self.held.is_empty() {
+            part
+        } else {
+            joined = [self.held.as_slice(), part].concat();
+            joined.as_slice()
+        };
+        let mut out = Vec::with_capacity(text.len() + text.len() / 8);
+        let mut done = self.gone;
+        let mut from = self.gone;
+        let mut keep = text.len();
+        while let Some(quote) = self.next(text, from, end) {
+            let (before, string) = text.split_at(quote);
+            let string = string.get(1..).unwrap_or_default();
+            from = quote + 1;
+            match self.find(string, end) {
+                Found::Url { length, new } if names_url(before) => {
+                    out.extend_from_slice(text.get(done..from).unwrap_or_default());
+                    out.extend_from_slice(new);
+                    done = from + length;
+                    from = done;
+                }
+                Found::Cut if names_url(before) => {
+                    keep = quote;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        out.extend_from_slice(text.get(done..keep).unwrap_or_default());
+        let start = keep.saturating_sub(LOOK_BEHIND);
+        let held = text.get(start..).unwrap_or_default().to_vec();
+        self.gone = keep - start;
+        self.held = held;
+        out
+    }
+
+    /// The next quote after which a URL may begin.
+    fn next(&self, text: &[u8], from: usize, end: bool) -> Option<usize> {
+        let rest = text.get(from..)?;
+        if let Some(at) = self.opening.find(rest) {
+            return Some(from + at);
+        }
+        if end {
+            return None;
+        }
+        let cut = (1..OPENING.len())
+            .rev()
+            .find(|length| OPENING.get(..*length).is_some_and(|it| rest.ends_with(it)))?;
+        Some(text.len() - cut)
+    }
+
+    fn find(&self, string: &[u8], end: bool) -> Found<'_> {
+        for (from, to) in &self.pairs {
+            if let Some(rest) = string.strip_prefix(from.as_slice()) {
+                match rest.first() {
+                    Some(b'/' | b'\\' | b'?' | b'"' | b'{' | b'#') => {
+                        return Found::Url {
+                            length: from.len(),
+                            new: to,
+                        };
+                    }
+                    None if !end => return Found::Cut,
+                    _ => {}
+                }
+            } else if !end && from.starts_with(string) {
+                return Found::Cut;
+            }
+        }
+        Found::Nothing
+    }
+}
+
+/// Whether what goes before a string is the name of a member that holds a URL of GitHub's.
+fn names_url(before: &[u8]) -> bool {
+    let name = before
+        .trim_ascii_end()
+        .strip_suffix(b":")
+        .and_then(|before| before.trim_ascii_end().strip_suffix(b"\""));
+    let Some(name) = name else {
+        return false;
+    };
+    let whole = |known: &[u8]| {
+        let quote = name.strip_suffix(known)?.strip_suffix(b"\"")?;
+        Some(!quote.ends_with(b"\\"))
+    };
+    SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+        || NAMES.iter().any(|known| whole(known) == Some(true))
+}
+
+#[cfg(test)]
+mod tests;
