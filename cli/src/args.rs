@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::env::HostPort;
+use crate::faults::Faults;
+use crate::tls::TlsFiles;
 
 /// A caching proxy for the GitHub API: Envoy with a filter.
 ///
@@ -58,6 +60,22 @@ pub struct EnvoyArguments {
     /// Write one JSON line per request to this file.
     #[arg(long, value_name = "PATH")]
     pub access_log: Option<PathBuf>,
+    /// Speak TLS to clients, with the certificate in this file (PEM, with its chain).
+    #[arg(long, value_name = "PATH")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, value_name = "PATH")]
+    pub tls_key: Option<PathBuf>,
+}
+
+impl EnvoyArguments {
+    /// Certificate and key of the listener; `None`: it does without TLS.
+    ///
+    /// # Errors
+    /// One of the two is missing.
+    pub fn tls(&self) -> Result<Option<TlsFiles>, Faults> {
+        TlsFiles::of(self.tls_certificate.as_deref(), self.tls_key.as_deref())
+    }
 }
 
 /// The flags of `run`. A port of 0 takes a free one.

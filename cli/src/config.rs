@@ -33,6 +33,7 @@ pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Res
             None
         }
     };
+    let tls = faults.take(arguments.envoy_arguments.tls()).flatten();
     let registry = faults.or(registry)?;
     let malformed = keys::malformed(&settings, &with_keys);
     for notice in malformed.into_iter().chain(keys::to_do(&settings)) {
@@ -50,6 +51,8 @@ pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Res
         webdis: arguments.webdis.clone(),
         reload_from: arguments.reload_from.clone(),
         access_log: envoy.access_log.clone(),
+        tls,
+        tls_secret: None,
     };
     let clusters = match arguments.format {
         Format::WasmPlugin => istio_clusters(&settings, &placement.webdis),

@@ -16,6 +16,7 @@ use serde_json::{json, Value};
 
 use crate::env::{Backend, HostPort, Settings, Upstream};
 use crate::plugin::Clusters;
+use crate::tls::TlsFiles;
 use crate::yaml;
 
 const TEMPLATES: [(&str, &str); 8] = [
@@ -70,6 +71,19 @@ pub struct Placement {
     pub reload_from: Option<PathBuf>,
     /// The file that requests are logged to.
     pub access_log: Option<PathBuf>,
+    /// The listener's certificate and key; `None`: it speaks no TLS.
+    pub tls: Option<TlsFiles>,
+    /// The file that [`EnvoyConfig::tls_secret`] is in, for Envoy to take up renewed
+    /// certificates; `None`: it reads them once.
+    pub tls_secret: Option<PathBuf>,
+}
+
+impl Placement {
+    /// Where clients connect, as a URL without a path.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.listen)
+    }
 }
 
 /// Renders Envoy's configuration.
@@ -140,6 +154,24 @@ impl<'a> EnvoyConfig<'a> {
         Ok(format!("{response:#}\n"))
     }
 
+    /// The file that tells Envoy where the listener's certificate and key are, as JSON (SDS). Both
+    /// are read again whenever something is moved into `folder`. `None` without TLS.
+    pub fn tls_secret(&self, folder: &Path) -> Option<String> {
+        let TlsFiles { certificate, key } = self.placement.tls.as_ref()?;
+        let response = json!({
+            "resources": [{
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+                "name": "server",
+                "tls_certificate": {
+                    "certificate_chain": { "filename": certificate },
+                    "private_key": { "filename": key },
+                    "watched_directory": { "path": folder },
+                },
+            }],
+        });
+        Some(format!("{response:#}\n"))
+    }
+
     /// Istio's WasmPlugin and what it needs.
     ///
     /// # Errors
@@ -189,6 +221,11 @@ impl<'a> EnvoyConfig<'a> {
             "admin": address(self.placement.admin),
             "concurrency": self.placement.concurrency,
             "access_log": self.placement.access_log,
+            "tls": self.placement.tls.as_ref().map(|tls| json!({
+                "certificate": tls.certificate,
+                "key": tls.key,
+                "secret": self.placement.tls_secret,
+            })),
             "module": self.placement.module,
             "url": module_url(&self.placement.module),
             "reload_from": self.placement.reload_from.as_deref().map(reload_from),

@@ -6,7 +6,7 @@
 use std::fmt;
 
 /// One or more faults, in the order in which they were found.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(Vec<String>);
 
 impl Faults {

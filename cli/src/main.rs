@@ -13,6 +13,7 @@ mod locate;
 mod plugin;
 mod registry_file;
 mod run;
+mod tls;
 mod token;
 mod yaml;
 

@@ -15,7 +15,7 @@ mod support;
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{outcome, Fixture};
+use support::{certificate, outcome, Fixture};
 
 fn built(name: &str) -> PathBuf {
     let command = PathBuf::from(env!("CARGO_BIN_EXE_github-proxy"));
@@ -83,6 +83,7 @@ fn every_flag_is_accepted() {
     let (_, ecds, _) = outcome(ecds.arg(built("filter/github_proxy.wasm")));
     let reload = fixture.write("filter.json", &ecds);
     let log = fixture.path("access.log");
+    let (certificate, key) = certificate(&fixture, "server");
     let arguments = [
         "--listen",
         "[::1]:8443",
@@ -94,6 +95,10 @@ fn every_flag_is_accepted() {
         log.to_str().unwrap(),
         "--reload-from",
         reload.to_str().unwrap(),
+        "--tls-certificate",
+        &certificate,
+        "--tls-key",
+        &key,
     ];
     accepted(&fixture, &arguments, &[]);
 }

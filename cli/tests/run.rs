@@ -18,7 +18,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use support::{errors, script, Fixture};
+use support::{certificate, errors, script, Fixture};
 
 /// `run` with a stand-in for Envoy whose script is `body`.
 fn run(fixture: &Fixture, body: &str) -> Command {
@@ -221,4 +221,77 @@ fn a_credential_needs_a_registry_and_a_bad_registry_is_shown_with_all_its_faults
     );
     let faults = errors(&mut run(&fixture, "exit 3"));
     assert_eq!(faults.len(), 2, "{faults:?}");
+}
+
+/// A listener without a usable certificate would answer nobody: it is not even started.
+#[test]
+fn a_certificate_that_cannot_serve_is_refused_by_a_line_that_says_why() {
+    let fixture = Fixture::new();
+    let ((good, key), (other, other_key)) = (
+        certificate(&fixture, "good"),
+        certificate(&fixture, "other"),
+    );
+    let nowhere = fixture.path("nowhere").to_str().unwrap().to_owned();
+    let block = |label: &str| {
+        let text = format!("-----BEGIN {label}-----\nbm9uc2Vuc2U=\n-----END {label}-----\n");
+        let path = fixture.write(&format!("{}.pem", label.replace(' ', "-")), &text);
+        path.to_str().unwrap().to_owned()
+    };
+    let (no_certificate, no_key) = (block("CERTIFICATE"), block("PRIVATE KEY"));
+    let encrypted = block("ENCRYPTED PRIVATE KEY");
+    let certificates = "expected certificates in PEM";
+    let private_key = "expected a private key in PEM without a passphrase: RSA of 2048 bits or \
+                       more, ECDSA of P-256 or P-384, or Ed25519";
+    let missing = "cannot be read: No such file or directory (os error 2)";
+    let mismatch = format!("not the key of the certificate in {good}");
+    for (certificate, key, flag, path, fault) in [
+        (&nowhere, &key, "--tls-certificate", &nowhere, missing),
+        (&good, &nowhere, "--tls-key", &nowhere, missing),
+        (&key, &key, "--tls-certificate", &key, certificates),
+        (
+            &no_certificate,
+            &key,
+            "--tls-certificate",
+            &no_certificate,
+            certificates,
+        ),
+        (&good, &other, "--tls-key", &other, private_key),
+        (&good, &no_key, "--tls-key", &no_key, private_key),
+        (&good, &encrypted, "--tls-key", &encrypted, private_key),
+        (
+            &good,
+            &other_key,
+            "--tls-key",
+            &other_key,
+            mismatch.as_str(),
+        ),
+    ] {
+        let mut command = run(&fixture, "exit 3");
+        command.args(["--tls-certificate", certificate.as_str(), "--tls-key", key]);
+        assert_eq!(errors(&mut command), [format!("{flag}: {path}: {fault}")]);
+    }
+}
+
+#[test]
+fn a_certificate_needs_its_key_and_a_key_its_certificate() {
+    let fixture = Fixture::new();
+    for (given, missing) in [
+        (
+            "--tls-certificate",
+            "--tls-key: expected the file of the key",
+        ),
+        (
+            "--tls-key",
+            "--tls-certificate: expected the file of the certificate",
+        ),
+    ] {
+        let mut command = run(&fixture, "exit 3");
+        let expected = format!("{missing}, since {given} is given");
+        assert_eq!(
+            errors(command.args([given, "file.pem"])),
+            [expected.as_str()]
+        );
+        let mut config = fixture.command(&["config", given, "file.pem"]);
+        assert_eq!(errors(&mut config), [expected]);
+    }
 }

@@ -25,6 +25,8 @@ fn placement() -> Placement {
         webdis: "127.0.0.1:7379".parse().unwrap(),
         reload_from: None,
         access_log: None,
+        tls: None,
+        tls_secret: None,
     }
 }
 
@@ -53,6 +55,33 @@ fn filters(bootstrap: &Value) -> BTreeMap<String, Value> {
         .unwrap();
     let named = |filter: &Value| (filter["name"].as_str().unwrap().to_owned(), filter.clone());
     filters.iter().map(named).collect()
+}
+
+/// Envoy reads the files; their content has no place in a configuration.
+#[test]
+fn a_certificate_is_named_and_changes_nothing_else() {
+    let settings = settings(&[]);
+    let chain = |placement: &Placement| {
+        let bootstrap = bootstrap(&settings, placement);
+        let chain = bootstrap.pointer("/static_resources/listeners/0/filter_chains/0");
+        chain.unwrap().clone()
+    };
+    let mut placement = placement();
+    let plain = chain(&placement);
+    assert_eq!(plain.get("transport_socket"), None);
+    let (certificate, key) = ("/etc/a \"quoted\" {{ name }}.pem", "server.key");
+    placement.tls = TlsFiles::of(Some(Path::new(certificate)), Some(Path::new(key))).unwrap();
+    let secured = chain(&placement);
+    let tls = secured
+        .pointer("/transport_socket/typed_config/common_tls_context")
+        .unwrap();
+    let files = json!([{
+        "certificate_chain": { "filename": certificate },
+        "private_key": { "filename": key },
+    }]);
+    assert_eq!(tls["tls_certificates"], files);
+    assert_eq!(tls["alpn_protocols"], json!(["h2", "http/1.1"]));
+    assert_eq!(secured["filters"], plain["filters"]);
 }
 
 #[test]

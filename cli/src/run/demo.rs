@@ -95,7 +95,7 @@ impl Demo {
         } else {
             ""
         };
-        let url = format!("http://{}{PATH}", placement.listen);
+        let url = format!("{}{PATH}", placement.url());
         let (who, token) = match &self.token {
             Some(token) => (
                 "The client \"demo\" has a token made for this run.",
@@ -106,14 +106,19 @@ impl Demo {
                 "TOKEN",
             ),
         };
+        // A certificate that no authority of this machine issued is enough for a try.
+        let trust = placement.tls.as_ref().map_or_else(String::new, |tls| {
+            let path = tls.certificate.display().to_string();
+            format!("--cacert '{}' ", path.replace('\'', "'\\''"))
+        });
         say::print(format_args!(
             "\n\
              No GITHUB_PAT_<NAME> is set: the bundled simulator stands in for GitHub, with {count} \
              credentials of its own.{ignored}\n\
              {who} Try:\n\
              \n  \
-             curl -i -H 'Authorization: token {token}' {url}\n  \
-             curl -i -H 'Authorization: token {token}' {url}\n\
+             curl -i {trust}-H 'Authorization: token {token}' {url}\n  \
+             curl -i {trust}-H 'Authorization: token {token}' {url}\n\
              \n\
              The first answer comes from the simulator and costs the pool one request\n\
              (cache-status: github-proxy; fwd=miss; stored). The second comes from the cache, after\n\

@@ -1,7 +1,7 @@
 //! The private folder of one run, removed at its end.
 //!
 //! Only this user can look into it (0700): the socket in it leads to Redis
-//! without a password. The folder that Envoy watches holds nothing but its file.
+//! without a password. A folder that Envoy watches holds nothing but its file.
 
 use std::fs;
 use std::io::Write as _;
@@ -24,8 +24,10 @@ impl RunFolder {
             .permissions(private)
             .tempdir();
         let folder = Self(folder.context("cannot make a temporary folder")?);
-        let watched = folder.path("ecds");
-        fs::create_dir(&watched).with_context(|| format!("cannot make {}", watched.display()))?;
+        for watched in [folder.path("ecds"), folder.tls()] {
+            fs::create_dir(&watched)
+                .with_context(|| format!("cannot make {}", watched.display()))?;
+        }
         Ok(folder)
     }
 
@@ -37,6 +39,16 @@ impl RunFolder {
     /// Where Envoy reads the filter's configuration from.
     pub(super) fn reload_file(&self) -> PathBuf {
         self.path("ecds").join("filter.json")
+    }
+
+    /// The folder into which something is moved for Envoy to read the certificate again.
+    pub(super) fn tls(&self) -> PathBuf {
+        self.path("tls")
+    }
+
+    /// Where Envoy reads from where the certificate is.
+    pub(super) fn tls_secret_file(&self) -> PathBuf {
+        self.tls().join("secret.json")
     }
 
     /// Writes a file that nobody else can read.
@@ -52,6 +64,12 @@ impl RunFolder {
     pub(super) fn replace_reload_file(&self, content: &str) -> anyhow::Result<()> {
         let new = self.write("filter.json.new", content)?;
         fs::rename(&new, self.reload_file()).context("cannot replace the filter's configuration")
+    }
+
+    /// Moves what tells where the certificate is into its folder.
+    pub(super) fn replace_tls_secret_file(&self, content: &str) -> anyhow::Result<()> {
+        let new = self.write("secret.json.new", content)?;
+        fs::rename(&new, self.tls_secret_file()).context("cannot replace the certificate's place")
     }
 }
 

@@ -7,6 +7,7 @@
 //! started from the main task, so that they die with this process in any case.
 
 mod admin;
+mod certificate;
 mod child;
 mod demo;
 mod folder;
@@ -25,6 +26,7 @@ use tokio::signal::unix::{signal, Signal, SignalKind};
 use tokio::time::{sleep, Instant};
 
 use self::admin::Admin;
+use self::certificate::Certificate;
 use self::child::Child;
 use self::demo::Demo;
 use self::folder::RunFolder;
@@ -75,6 +77,8 @@ async fn start(
         Backend::Redis(_) => Some(locate::webdis()?),
         _ => None,
     };
+    let certificate = arguments.envoy_arguments.tls()?.map(Certificate::load);
+    let mut certificate = certificate.transpose()?;
     let EnvoyArguments { listen, admin, .. } = arguments.envoy_arguments;
     let listen = port::free("--listen", listen)?;
     let admin = port::free("--admin", admin)?;
@@ -99,11 +103,19 @@ async fn start(
         webdis: webdis.as_ref().map_or_else(unused, Webdis::address),
         reload_from: Some(folder.reload_file()),
         access_log: arguments.envoy_arguments.access_log.clone(),
+        tls: certificate.as_ref().map(Certificate::files),
+        tls_secret: certificate.as_ref().map(|_| folder.tls_secret_file()),
     };
     let clusters = EnvoyConfig::clusters(&settings);
     let plugin = plugin::configuration(&settings, &registry, &clusters, &variables)?;
     let config = EnvoyConfig::new(&settings, &placement, plugin.clone());
     folder.replace_reload_file(&config.ecds("1")?)?;
+    let tls_secret = config.tls_secret(&folder.tls());
+    let hand_over_certificate = || match &tls_secret {
+        Some(secret) => folder.replace_tls_secret_file(secret),
+        None => Ok(()),
+    };
+    hand_over_certificate()?;
     let bootstrap = folder.write("envoy.yaml", &config.bootstrap()?)?;
     let admin = Admin::new(placement.admin);
     let mut envoy = start_envoy(&envoy, &bootstrap, &placement, &settings, &variables)?;
@@ -123,6 +135,7 @@ async fn start(
         tokio::select! {
             status = envoy.wait() => Err(ended(&status?)),
             never = reload.watch() => never,
+            never = certificate::watch(certificate.as_mut(), hand_over_certificate) => never,
             () = stop.next() => Ok(()),
         }
     };

@@ -29,8 +29,9 @@ pub(super) fn refused(what: impl Display, faults: &Faults) {
 /// The proxy serves.
 pub(super) fn ready(placement: &Placement) {
     print(format_args!(
-        "github-proxy is ready on http://{} (admin http://{})\n",
-        placement.listen, placement.admin
+        "github-proxy is ready on {} (admin http://{})\n",
+        placement.url(),
+        placement.admin
     ));
 }
 

@@ -105,3 +105,14 @@ pub fn script(path: &Path, body: &str) {
     std::fs::write(path, format!("#!/bin/sh\n{body}\n")).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+/// Writes a certificate that signs itself, `NAME.pem`, and its key, `NAME.key`.
+pub fn certificate(fixture: &Fixture, name: &str) -> (String, String) {
+    let pair = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
+    let write = |suffix, content: &str| {
+        let path = fixture.write(&format!("{name}.{suffix}"), content);
+        path.to_str().unwrap().to_owned()
+    };
+    let key = pair.signing_key.serialize_pem();
+    (write("pem", &pair.cert.pem()), write("key", &key))
+}

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// A request that is being put together.
@@ -99,9 +100,14 @@ impl Request {
 
     /// Sends it and reads the whole answer, if there is one.
     pub async fn outcome(self) -> Outcome {
-        let request = self.builder.body(self.body).expect("a valid request");
         let stream = TcpStream::connect(self.address).await;
         let stream = stream.map_err(|error| failed("connect", &error))?;
+        self.over(stream).await
+    }
+
+    /// Sends it over `stream`, which is connected to the address, and reads the whole answer.
+    pub async fn over(self, stream: impl Stream) -> Outcome {
+        let request = self.builder.body(self.body).expect("a valid request");
         let connection = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = connection.map_err(|error| failed("connect", &error))?;
         tokio::spawn(connection);
@@ -109,26 +115,40 @@ impl Request {
     }
 }
 
-/// Requests over one HTTP/2 connection without TLS, of which many can be under way at once.
+/// What HTTP can be spoken over.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
+
+/// Requests over one HTTP/2 connection, of which many can be under way at once.
 #[derive(Clone)]
-pub struct Http2(hyper::client::conn::http2::SendRequest<BoxBody<Bytes, Infallible>>);
+pub struct Http2 {
+    scheme: &'static str,
+    sender: hyper::client::conn::http2::SendRequest<BoxBody<Bytes, Infallible>>,
+}
 
 impl Http2 {
-    /// Connects, knowing that the other side speaks HTTP/2.
+    /// Connects without TLS, knowing that the other side speaks HTTP/2.
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("a connection");
+        Self::over("http", stream).await
+    }
+
+    /// Speaks HTTP/2 for URLs of `scheme` over `stream`.
+    pub async fn over(scheme: &'static str, stream: impl Stream) -> Self {
         let executor = TokioExecutor::new();
         let connection =
             hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await;
         let (sender, connection) = connection.expect("an HTTP/2 connection");
         tokio::spawn(connection);
-        Self(sender)
+        Self { scheme, sender }
     }
 
     /// Sends a request over it.
     pub async fn outcome(mut self, request: Request) -> Outcome {
         let uri = format!(
-            "http://{}{}",
+            "{}://{}{}",
+            self.scheme,
             request.address,
             request.builder.uri_ref().expect("a target")
         );
@@ -139,7 +159,7 @@ impl Http2 {
             .uri(uri)
             .body(request.body)
             .expect("a valid request");
-        read(self.0.send_request(request).await).await
+        read(self.sender.send_request(request).await).await
     }
 }
 

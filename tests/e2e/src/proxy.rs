@@ -153,14 +153,14 @@ impl Setup {
     }
 }
 
-/// `github-proxy is ready on http://ADDRESS (admin http://ADDRESS)`
+/// `github-proxy is ready on http://ADDRESS (admin http://ADDRESS)`, the first one `https` with TLS.
 fn ready_line(output: &str) -> Option<(SocketAddr, SocketAddr)> {
     let line = output.lines().find(|line| line.contains(" is ready on "))?;
-    let mut urls = line.split("http://").skip(1);
+    let mut urls = line.split("://").skip(1);
     let mut next = || {
         urls.next()?
             .trim()
-            .trim_end_matches(" (admin")
+            .trim_end_matches(" (admin http")
             .trim_end_matches(')')
             .parse()
             .ok()

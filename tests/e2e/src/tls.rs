@@ -1,4 +1,5 @@
-//! A certificate authority of the test's own, and TLS in front of a server that speaks none.
+//! A certificate authority of the test's own, TLS in front of a server that speaks none, and the
+//! client's side of a handshake.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Whoever trusts this authority trusts the certificates that it issued.
 pub struct Authority {
@@ -58,6 +60,34 @@ impl Authority {
         std::fs::write(&path, &self.certificate).expect("a temporary file");
         path
     }
+}
+
+/// Does a handshake with `address` as a client that trusts `authority` and offers these protocols
+/// (RFC 7301), the best one first; `Err` says why it failed.
+pub async fn connect(
+    address: SocketAddr,
+    authority: &Authority,
+    protocols: &[&str],
+) -> Result<TlsStream<TcpStream>, String> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(authority.certificate.as_bytes());
+    let certificate = certificate.expect("a certificate");
+    roots.add(certificate).expect("an authority");
+    let mut config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let protocols = protocols.iter().map(|name| name.as_bytes().to_vec());
+    config.alpn_protocols = protocols.collect();
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    let handshake = TlsConnector::from(Arc::new(config)).connect(address.ip().into(), stream);
+    handshake.await.map_err(|error| error.to_string())
+}
+
+/// The protocol that client and server agreed on.
+pub fn protocol(stream: &TlsStream<TcpStream>) -> Option<String> {
+    let (_, connection) = stream.get_ref();
+    let name = connection.alpn_protocol()?;
+    Some(String::from_utf8_lossy(name).into_owned())
 }
 
 impl Default for Authority {

@@ -1,0 +1,83 @@
+//! Follows the files of the listener's certificate, and has Envoy read them when they are renewed.
+//!
+//! Looks at their content again and again, as is done with the registry file, and for the same
+//! reasons. A pair counts once it was read twice: tools write one file after the other. One that
+//! does not fit together is reported, and the running one stays.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::say;
+use crate::faults::Faults;
+use crate::tls::{Pem, TlsFiles};
+
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// The listener's certificate and key, as Envoy has them.
+pub(super) struct Certificate {
+    files: TlsFiles,
+    known: Result<Pem, Faults>,
+}
+
+impl Certificate {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Envoy could not serve with them.
+    pub(super) fn load(files: TlsFiles) -> Result<Self, Faults> {
+        let pem = files.read()?;
+        files.verify(&pem)?;
+        Ok(Self {
+            files,
+            known: Ok(pem),
+        })
+    }
+
+    /// Where they are.
+    pub(super) fn files(&self) -> TlsFiles {
+        self.files.clone()
+    }
+}
+
+/// Reads the files without holding up anything else, should their file system hang.
+async fn read(files: TlsFiles) -> anyhow::Result<Result<Pem, Faults>> {
+    Ok(tokio::task::spawn_blocking(move || files.read()).await?)
+}
+
+/// Follows the files for ever; `hand_over` has Envoy read them.
+pub(super) async fn watch(
+    certificate: Option<&mut Certificate>,
+    hand_over: impl Fn() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let Some(Certificate { files, known }) = certificate else {
+        return std::future::pending().await;
+    };
+    let mut candidate = None;
+    loop {
+        sleep(PERIOD).await;
+        let content = read(files.clone()).await?;
+        if content == *known {
+            candidate = None;
+        } else if candidate.as_ref() == Some(&content) {
+            let verified = match &content {
+                Ok(pem) => files.verify(pem),
+                Err(faults) => Err(faults.clone()),
+            };
+            match verified {
+                Ok(()) => {
+                    hand_over()?;
+                    say::info("certificate reloaded");
+                }
+                Err(faults) => say::refused(
+                    "the new certificate is not valid, the running one stays:",
+                    &faults,
+                ),
+            }
+            *known = content;
+            candidate = None;
+        } else {
+            candidate = Some(content);
+        }
+    }
+}
