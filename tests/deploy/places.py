@@ -1,0 +1,10 @@
+"""Where the tests of this folder find what was built and installed."""
+
+import os
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+MODULE = TARGET / "filter/github_proxy.wasm"
+COMMAND = TARGET / "release/github-proxy"
+TOOLS = TARGET / "tools"
