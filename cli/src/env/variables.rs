@@ -47,6 +47,11 @@ impl Variables {
         self.text.get(name).map(String::as_str)
     }
 
+    /// Every name, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.text.keys().map(String::as_str)
+    }
+
     /// Sets `name`.
     pub fn set(&mut self, name: &str, value: &str) {
         self.text.insert(name.to_owned(), value.to_owned());

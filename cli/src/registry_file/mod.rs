@@ -55,7 +55,7 @@ pub fn parse(
         .map_err(|_| Faults::one(format!("{name}: expected UTF-8 text")))?;
     let is_template = path.extension().is_some_and(|extension| extension == "j2");
     if is_template {
-        let text = template::render(&name, text, variables)?;
+        let text = template::render(path, text, variables)?;
         validate(&format!("{name}, rendered"), &text, credentials)
     } else {
         validate(&name, text, credentials).map_err(|mut faults| {

@@ -1,38 +1,61 @@
 //! Renders a registry file that is a Jinja2 template.
 //!
-//! Templates see one variable, `env`, the process environment. As in Jinja2's
+//! Templates see one variable, `env`, the process environment, and may include
+//! others beside them. Values have the methods of Python's types. As in Jinja2's
 //! strict mode, using what is undefined is a fault (a token that silently
 //! became empty would lock a client out), while asking whether it is defined,
 //! a default, or a condition on it is fine.
 
+use std::error::Error as _;
+use std::path::Path;
 use std::sync::Arc;
 
-use minijinja::value::{Object, Value};
-use minijinja::{context, AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
+use minijinja::value::{Enumerator, Object, Value};
+use minijinja::{
+    context, path_loader, AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior,
+};
+use minijinja_contrib::pycompat::unknown_method_callback;
 
 use crate::env::Variables;
 use crate::faults::Faults;
 
-/// Renders `text`, the content of the file `name`.
+/// Renders `text`, the content of the file at `path`.
 ///
 /// # Errors
 /// One fault, with the line, that names what is undefined or not understood.
-pub(super) fn render(name: &str, text: &str, variables: &Variables) -> Result<String, Faults> {
+pub(super) fn render(path: &Path, text: &str, variables: &Variables) -> Result<String, Faults> {
+    let name = path.display().to_string();
     let mut jinja = Environment::new();
     jinja.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     jinja.set_auto_escape_callback(|_| AutoEscape::None);
+    jinja.set_unknown_method_callback(unknown_method_callback);
+    if let Some(folder) = path.parent() {
+        jinja.set_loader(path_loader(folder));
+    }
     // Without it an error does not say what is undefined.
     jinja.set_debug(true);
     let context = context! { env => Value::from_object(Env(variables.clone())) };
     jinja
-        .render_named_str(name, text, context)
+        .render_named_str(&name, text, context)
         .map_err(|error| {
+            let error = within_include(&error);
+            let place = error.name().unwrap_or(&name);
             let line = error
                 .line()
                 .map(|line| format!(":{line}"))
                 .unwrap_or_default();
-            Faults::one(format!("{name}{line}: {}", described(&error, text)))
+            let text = if place == name { text } else { "" };
+            Faults::one(format!("{place}{line}: {}", described(error, text)))
         })
+}
+
+/// The fault itself: one in an included template is told as the cause of the include's.
+fn within_include(error: &Error) -> &Error {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    match (error.kind(), cause) {
+        (ErrorKind::BadInclude, Some(cause)) => within_include(cause),
+        _ => error,
+    }
 }
 
 /// What is wrong. The details of other errors may quote a value, and so a secret.
@@ -48,7 +71,8 @@ fn described(error: &Error, text: &str) -> String {
         | ErrorKind::UnknownFilter
         | ErrorKind::UnknownFunction
         | ErrorKind::UnknownTest
-        | ErrorKind::UnknownMethod => {
+        | ErrorKind::UnknownMethod
+        | ErrorKind::TemplateNotFound => {
             let detail = error.detail().unwrap_or("not a valid Jinja2 template");
             format!("{kind}: {detail}")
         }
@@ -56,13 +80,18 @@ fn described(error: &Error, text: &str) -> String {
     }
 }
 
-/// The environment as templates see it: `env.NAME`, `env['NAME']`, `env.get('NAME', 'else')`.
+/// The environment as templates see it, which is a Python dictionary: `env.NAME`, `env['NAME']`,
+/// `env.get('NAME', 'else')`, `env.items()`.
 #[derive(Debug)]
 struct Env(Variables);
 
 impl Object for Env {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         self.0.get(key.as_str()?).map(Value::from)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.names().map(Value::from).collect())
     }
 
     fn call_method(

@@ -197,6 +197,49 @@ clients:
 }
 
 #[test]
+fn a_template_may_treat_the_environment_as_python_does() {
+    let text = "version: 1
+clients:
+{% for name, value in env.items() if name.startswith('TOKEN_') %}
+  - name: {{ name[6:].lower().replace('_', '-') }}
+    token: {{ value.strip() }}
+{% endfor %}
+";
+    let variables = [
+        ("PATH", "/bin"),
+        ("TOKEN_CI_A", "token-aaaaaaaaaaaa"),
+        ("TOKEN_CI_B", " token-bbbbbbbbbbbb "),
+    ];
+    let registry = load_as("c.yml.j2", text, &variables).unwrap();
+    assert_eq!(registry.count, 2);
+    assert_eq!(registry.clients[0]["name"], "ci-a");
+    assert_eq!(
+        registry.clients[1]["token_sha256"],
+        digest("token-bbbbbbbbbbbb").as_str()
+    );
+}
+
+#[test]
+fn a_template_may_include_another_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clients.yml.j2");
+    std::fs::write(&path, "version: 1\nclients:\n{% include 'bots.yml.j2' %}\n").unwrap();
+    let part = folder.path().join("bots.yml.j2");
+    std::fs::write(&part, "  - name: bot\n    token: {{ env.TOKEN_BOT }}\n").unwrap();
+    let bot = Variables::new([("TOKEN_BOT", "token-bot-bot-bot")]);
+    assert_eq!(load(&path, &bot, &[]).unwrap().count, 1);
+    let missing = load(&path, &Variables::default(), &[]).unwrap_err();
+    let missing = missing.to_string();
+    assert!(missing.contains("bots.yml.j2:2: "), "{missing}");
+    std::fs::remove_file(&part).unwrap();
+    let absent = load(&path, &bot, &[]).unwrap_err().to_string();
+    assert!(
+        absent.contains("clients.yml.j2:3: ") && absent.contains("bots.yml.j2"),
+        "{absent}"
+    );
+}
+
+#[test]
 fn a_template_fault_names_the_line_and_what_is_missing() {
     let undefined = "version: 1\nclients:\n  - name: a\n    token: {{ env.TOKEN_TEST }}\n";
     let expected =

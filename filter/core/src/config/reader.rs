@@ -167,6 +167,11 @@ pub(super) struct Fields<'n, 'a> {
 }
 
 impl<'a> Fields<'_, 'a> {
+    /// Whether the mapping has no field at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
     /// The field `key`, if the mapping has it (null counts: it is never a default).
     pub(super) fn optional(&self, key: &str) -> Option<Node<'a>> {
         let value = self.map.get(key)?;

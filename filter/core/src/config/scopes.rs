@@ -1,7 +1,8 @@
 //! Reads the `scopes` of a client and compiles their patterns.
 //!
-//! An empty list and an empty value are refused rather than guessed: one reader
-//! takes them for "nothing", another for "everything".
+//! Of `method` and `path` one may be missing: any will do then. An empty list and an
+//! empty value are refused rather than guessed: one reader takes them for "nothing",
+//! another for "everything".
 
 use super::reader::{Fields, Node};
 use crate::scope::{Pattern, Rule, Scopes};
@@ -19,12 +20,16 @@ fn read_rule(node: &Node<'_>) -> Option<Rule> {
     let fields = node.fields(&["method", "path", "graphql"])?;
     let graphql = fields.optional("graphql");
     // A rule about GraphQL alone needs no more words.
-    let (method, path) = match graphql {
-        Some(_) => (Some("POST"), Some("/graphql")),
-        None => (None, None),
+    let (any_method, any_path) = match graphql {
+        Some(_) => ("POST", "/graphql"),
+        None => (".*", ".*"),
     };
-    let method = pattern(&fields, "method", method, Pattern::any_case);
-    let path = pattern(&fields, "path", path, Pattern::new);
+    let method = pattern(&fields, "method", any_method, Pattern::any_case);
+    let path = pattern(&fields, "path", any_path, Pattern::new);
+    if fields.is_empty() {
+        node.error("expected method, path or graphql; without scopes everything is allowed");
+        return None;
+    }
     let queries_only = graphql.is_some();
     if let Some(graphql) = graphql {
         read_graphql(&graphql)?;
@@ -39,15 +44,12 @@ fn read_rule(node: &Node<'_>) -> Option<Rule> {
 fn pattern(
     fields: &Fields<'_, '_>,
     key: &str,
-    default: Option<&str>,
+    default: &str,
     compile: fn(&str) -> Result<Pattern, String>,
 ) -> Option<Pattern> {
-    match (fields.optional(key), default) {
-        (None, Some(default)) => compile(default).ok(),
-        _ => {
-            let node = fields.required(key)?;
-            node.check(compile(node.string()?))
-        }
+    match fields.optional(key) {
+        None => compile(default).ok(),
+        Some(node) => node.check(compile(node.string()?)),
     }
 }
 
