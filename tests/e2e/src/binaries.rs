@@ -34,6 +34,11 @@ pub fn envoy() -> PathBuf {
     target().join("tools/bin/envoy")
 }
 
+/// The folder with a folder for each version of Envoy that is installed.
+pub fn envoy_versions() -> PathBuf {
+    target().join("tools/envoy")
+}
+
 fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().and_then(|data| data.modified()).ok()
 }
