@@ -100,6 +100,10 @@ fn rewrite(settings: &Settings) -> Value {
     if let Some(url) = &settings.rewrite.public_url {
         rewrite.insert("public_url".to_owned(), Value::from(url.as_str()));
     }
+    if !settings.rewrite.trusted_proxies.is_empty() {
+        let trusted = settings.rewrite.trusted_proxies.clone();
+        rewrite.insert("trusted_proxies".to_owned(), Value::from(trusted));
+    }
     Value::Object(rewrite)
 }
 

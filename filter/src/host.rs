@@ -3,6 +3,7 @@
 //! "nothing there"; none of them is worth a request.
 
 use crate::protobuf;
+use github_proxy_core::forwarded::Connection;
 use github_proxy_core::header::Headers;
 use github_proxy_core::metric::{Kind, Metric};
 use github_proxy_core::shared::SharedData;
@@ -11,6 +12,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The wall clock, Unix milliseconds.
@@ -172,6 +174,22 @@ pub enum CannotSign {
     NoFunction,
     /// The key is no private RSA key in PEM.
     BadKey,
+}
+
+/// The client's end of the present request.
+pub struct Downstream;
+
+impl Connection for Downstream {
+    fn is_tls(&self) -> bool {
+        let version = hostcalls::get_property(vec!["connection", "tls_version"]);
+        matches!(version, Ok(Some(version)) if !version.is_empty())
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        let address = hostcalls::get_property(vec!["source", "address"]).ok()??;
+        let address: SocketAddr = std::str::from_utf8(&address).ok()?.parse().ok()?;
+        Some(address.ip())
+    }
 }
 
 /// The shared data of this Envoy.

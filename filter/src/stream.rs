@@ -53,6 +53,7 @@ impl Stream {
                     proxy: &self.proxy,
                     shared: &Shared,
                     worker: &mut worker,
+                    connection: &host::Downstream,
                     now: host::now(),
                 };
                 step(phase, event, &mut world)

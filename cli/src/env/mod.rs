@@ -17,6 +17,7 @@ pub use self::address::{Backend, HostPort, Redis, Upstream};
 pub use self::credentials::{Credential, CredentialKind};
 pub use self::variables::Variables;
 use crate::faults::Faults;
+use github_proxy_core::forwarded::Network;
 
 /// The variable that names the client registry file.
 pub const REGISTRY_FILE: &str = "CLIENT_REGISTRY_FILE_PATH";
@@ -88,6 +89,8 @@ pub struct RewriteSettings {
     pub urls: Option<bool>,
     /// `PUBLIC_URL`: scheme and authority under which clients reach the proxy.
     pub public_url: Option<String>,
+    /// `TRUSTED_PROXIES`: who may say by X-Forwarded-Proto and -Host where a client came in.
+    pub trusted_proxies: Vec<String>,
 }
 
 impl Settings {
@@ -132,6 +135,7 @@ impl Settings {
             urls: truth(variables, &mut faults, "REWRITE_URLS"),
             // The filter's own reader says what is wrong with it.
             public_url: variables.get("PUBLIC_URL").map(str::to_owned),
+            trusted_proxies: networks(variables, &mut faults, "TRUSTED_PROXIES"),
         };
         let registry_file = variables.get(REGISTRY_FILE).map(PathBuf::from);
         if registry_file
@@ -187,6 +191,21 @@ fn integer(
         ));
     }
     number
+}
+
+fn networks(variables: &Variables, faults: &mut Faults, name: &str) -> Vec<String> {
+    let list = variables.get(name).unwrap_or_default().split(',');
+    let list: Vec<String> = list.map(|item| item.trim().to_owned()).collect();
+    if list.iter().all(String::is_empty) {
+        return Vec::new();
+    }
+    if list.iter().any(|item| Network::parse(item).is_none()) {
+        faults.add(format!(
+            "{name}: expected IP addresses and networks, separated by commas, such as \
+             10.0.0.0/8,192.168.1.7"
+        ));
+    }
+    list
 }
 
 fn truth(variables: &Variables, faults: &mut Faults, name: &str) -> Option<bool> {

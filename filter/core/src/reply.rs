@@ -7,6 +7,9 @@ use serde_json::json;
 /// Where GitHub's own errors point.
 const DOCUMENTATION: &str = "https://docs.github.com/rest";
 
+/// How GitHub describes the JSON that it sends, in `X-GitHub-Media-Type`.
+pub const MEDIA_TYPE: &str = "github.v3; format=json";
+
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -112,6 +115,7 @@ impl Refusal {
     pub fn headers(&self) -> Headers {
         let mut headers = Headers::default();
         headers.set("content-type", "application/json; charset=utf-8");
+        headers.set("x-github-media-type", MEDIA_TYPE);
         match self {
             Self::NoToken | Self::BadToken | Self::ExpiredToken => {
                 headers.set("www-authenticate", "Basic realm=\"GitHub\"");

@@ -105,7 +105,7 @@ impl Identity {
         paths
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    fn acceptor(&self, protocols: &[&str]) -> TlsAcceptor {
         let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
         let config = ServerConfig::builder()
@@ -114,7 +114,10 @@ impl Identity {
                 vec![certificate.expect("a certificate")],
                 key.expect("a key"),
             );
-        TlsAcceptor::from(Arc::new(config.expect("a key that fits")))
+        let mut config = config.expect("a key that fits");
+        let protocols = protocols.iter().map(|it| it.as_bytes().to_vec());
+        config.alpn_protocols = protocols.collect();
+        TlsAcceptor::from(Arc::new(config))
     }
 }
 
@@ -127,10 +130,18 @@ pub struct Terminator {
 impl Terminator {
     /// One with this identity, in front of `behind`.
     pub async fn start(identity: &Identity, behind: SocketAddr) -> Self {
+        Self::serve(identity.acceptor(&[]), behind).await
+    }
+
+    /// One that offers HTTP/2 (RFC 7301) in front of a server that speaks it.
+    pub async fn start_http2(identity: &Identity, behind: SocketAddr) -> Self {
+        Self::serve(identity.acceptor(&["h2", "http/1.1"]), behind).await
+    }
+
+    async fn serve(acceptor: TlsAcceptor, behind: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let acceptor = identity.acceptor();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(relay(acceptor.clone(), stream, behind));

@@ -33,7 +33,7 @@ pub use self::pool::PoolSettings;
 use self::reader::{Errors, Node};
 pub use self::registry::{ClientRegistry, Priority};
 pub use self::rewrite::RewriteSettings;
-pub use self::upstream::{Place, Upstream};
+pub use self::upstream::{is_authority, Place, Upstream};
 
 /// The pool of everything that names none.
 pub const DEFAULT_POOL: &str = "default";

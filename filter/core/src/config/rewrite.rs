@@ -1,6 +1,9 @@
 //! Whether URLs of the API are rewritten to where the client came in, and where that is.
 
 use super::reader::Node;
+use crate::forwarded::Network;
+
+const EXPECTED_NETWORK: &str = "expected an IP address or a network, such as 10.0.0.0/8";
 
 /// How URLs in answers are treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +14,8 @@ pub struct RewriteSettings {
     /// Scheme and authority under which clients reach the proxy, without a slash at the end;
     /// `None`: what each request itself says.
     pub public_url: Option<String>,
+    /// Who may say by X-Forwarded-Proto and X-Forwarded-Host where a client came in.
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl Default for RewriteSettings {
@@ -18,13 +23,14 @@ impl Default for RewriteSettings {
         Self {
             urls: true,
             public_url: None,
+            trusted_proxies: Vec::new(),
         }
     }
 }
 
 impl RewriteSettings {
     pub(super) fn read(node: &Node<'_>) -> Option<Self> {
-        let fields = node.fields(&["urls", "public_url"])?;
+        let fields = node.fields(&["urls", "public_url", "trusted_proxies"])?;
         let public_url = match fields.optional("public_url") {
             Some(node) => {
                 let url = node.string()?;
@@ -33,9 +39,17 @@ impl RewriteSettings {
             }
             None => None,
         };
+        let mut trusted_proxies = Vec::new();
+        if let Some(list) = fields.optional("trusted_proxies") {
+            for node in list.items()? {
+                let network = Network::parse(node.string()?);
+                trusted_proxies.push(node.check(network.ok_or(EXPECTED_NETWORK))?);
+            }
+        }
         Some(Self {
             urls: fields.flag_or("urls", true),
             public_url,
+            trusted_proxies,
         })
     }
 }

@@ -100,6 +100,11 @@ pub(super) fn cluster(node: &Node<'_>) -> Option<String> {
     Some(name.to_owned())
 }
 
+/// Whether this is a host with an optional port, as it stands in a URL (RFC 3986 §3.2) without user.
+pub fn is_authority(text: &str) -> bool {
+    check_authority(text).is_ok()
+}
+
 fn check_authority(authority: &str) -> Result<(), &'static str> {
     const EXPECTED: &str = "expected a host with an optional port, such as api.github.com or \
                             github.example.com:8443, without scheme, user and path";

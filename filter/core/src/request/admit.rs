@@ -8,7 +8,9 @@ use crate::cache::key::Key;
 use crate::cache::policy::{classify, Cacheability};
 use crate::cache::status::CacheStatus;
 use crate::config::registry::{Client, Denied};
+use crate::cors;
 use crate::flight::Waiter;
+use crate::forwarded::{self, InvalidHost};
 use crate::header::Headers;
 use crate::path::Target;
 use crate::pool::rate;
@@ -30,6 +32,9 @@ pub(super) fn arrive(
     effects: &mut Vec<Effect>,
 ) -> Phase {
     let method = headers.text(":method").unwrap_or_default().to_owned();
+    if cors::is_preflight(&method, &headers) {
+        return serve::preflight(&method, world.now, effects);
+    }
     match admit(&method, headers, me, has_body, world) {
         Ok((admitted, cacheability)) => {
             effects.push(Effect::Identify(admitted.client.clone()));
@@ -75,6 +80,7 @@ fn admit(
             method: method.to_owned(),
         }));
     }
+    let root = root(&headers, world).map_err(|InvalidHost| refused(Refusal::Path))?;
     let authority = &config.upstream.at(target.mount).authority;
     let path = upstream::path(&config.upstream, &target);
     let admitted = Admitted {
@@ -87,6 +93,7 @@ fn admit(
         key: Key::of(&client.pool, authority, &path, &headers),
         path,
         mount: target.mount,
+        root,
         target: target.path.clone(),
         me,
         started: world.now,
@@ -97,6 +104,16 @@ fn admit(
     };
     let cacheability = classify(method, &target.path, &admitted.headers, has_body);
     Ok((admitted, cacheability))
+}
+
+/// Where URLs in the answer are to lead, unless they are left as they are.
+fn root(headers: &Headers, world: &World<'_>) -> Result<Option<String>, InvalidHost> {
+    let settings = &world.proxy.config.rewrite;
+    match &settings.public_url {
+        _ if !settings.urls => Ok(None),
+        Some(url) => Ok(Some(url.clone())),
+        None => forwarded::root(headers, &settings.trusted_proxies, world.connection),
+    }
 }
 
 fn authenticate<'a>(headers: &Headers, world: &World<'a>) -> Result<&'a Client, Refused> {

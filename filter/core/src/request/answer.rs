@@ -243,7 +243,7 @@ impl Forwarded {
         if self.asked == Asked::Computed {
             effects.push(Effect::Record(Metric::prediction("confirmed")));
         }
-        let (entry, written) = refresh(entry, in_cluster, &response.headers, world, effects);
+        let (mut entry, written) = refresh(entry, in_cluster, &response.headers, world, effects);
         let deposit = written.then(|| entry.clone());
         collect::release(&mut admitted, deposit, world, effects);
         let answer = Answer {
@@ -253,6 +253,10 @@ impl Forwarded {
         };
         let landing = collect::landing(answer, entry.encoded().len(), world);
         lead::land(&mut admitted, landing, world, effects);
+        // Not stored, since it names this exchange: it is what GitHub's support asks for.
+        if let Some(id) = response.headers.get("x-github-request-id") {
+            entry.head.headers.set("x-github-request-id", id);
+        }
         serve::entry(&admitted, entry, CacheStatus::Revalidated, world, effects)
     }
 

@@ -33,6 +33,7 @@ use crate::cache::status::CacheStatus;
 use crate::config::{Config, Priority};
 use crate::etag::Memo;
 use crate::flight::Waiter;
+use crate::forwarded::Connection;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::path::Mount;
@@ -109,6 +110,8 @@ pub struct World<'a> {
     pub shared: &'a dyn SharedData,
     /// What this worker keeps.
     pub worker: &'a mut Worker,
+    /// How the client is connected.
+    pub connection: &'a dyn Connection,
     /// Unix milliseconds.
     pub now: u64,
 }
@@ -276,6 +279,8 @@ pub struct Admitted {
     path: String,
     /// Where the client came in.
     mount: Mount,
+    /// The same as scheme and authority, if URLs are to lead there.
+    root: Option<String>,
     /// What it asked for there, without the query.
     target: String,
     resource: &'static str,
@@ -301,25 +306,9 @@ impl Admitted {
 
     /// How URLs are rewritten for this client, if they are.
     fn rewrite(&self, world: &World<'_>) -> Option<Rewrite> {
-        let settings = &world.proxy.config.rewrite;
-        if !settings.urls {
-            return None;
-        }
-        let text = |name: &str| self.headers.text(name);
-        let root = match &settings.public_url {
-            Some(url) => url.clone(),
-            None => {
-                let scheme = text("x-forwarded-proto").or(text(":scheme"));
-                let scheme = if scheme == Some("https") {
-                    "https"
-                } else {
-                    "http"
-                };
-                format!("{scheme}://{}", text(":authority")?)
-            }
-        };
+        let root = self.root.as_ref()?;
         let origins = &world.proxy.origins;
-        Some(Rewrite::new(origins, &root, self.mount, &self.target))
+        Some(Rewrite::new(origins, root, self.mount, &self.target))
     }
 
     fn accept(&self) -> Option<Vec<u8>> {

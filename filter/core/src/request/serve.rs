@@ -5,11 +5,12 @@ use crate::budget::Account;
 use crate::cache::entry::Entry;
 use crate::cache::status::CacheStatus;
 use crate::conditional::Preconditions;
+use crate::cors;
 use crate::etag;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::{PoolRate, Unavailable};
-use crate::reply::Refusal;
+use crate::reply::{Refusal, MEDIA_TYPE};
 use crate::rewrite::Rewrite;
 use serde_json::{json, Map, Value};
 
@@ -162,6 +163,7 @@ pub(super) fn rate_limit(
     let mut headers = Headers::default();
     headers.set("content-type", "application/json; charset=utf-8");
     headers.set("cache-control", "no-cache");
+    headers.set("x-github-media-type", MEDIA_TYPE);
     set_rate_limit(&mut headers, admitted, world);
     let body = ReplyBody::Text(body);
     let (client, method, started) = (&admitted.client, &admitted.method, admitted.started);
@@ -249,6 +251,13 @@ pub(super) fn pool_unavailable(
     refuse(client, method, admitted.started, refusal, effects)
 }
 
+/// Answers a browser that asks what it may send.
+pub(super) fn preflight(method: &str, now: u64, effects: &mut Vec<Effect>) -> Phase {
+    let (cache, headers) = (CacheStatus::None, cors::preflight());
+    let body = ReplyBody::Empty;
+    reply("-", method, now, cache, 204, headers, body, effects)
+}
+
 /// Refuses a request.
 pub(super) fn refuse(
     client: &str,
@@ -288,6 +297,7 @@ fn reply(
     if let Some(field) = cache.field() {
         headers.set("cache-status", field);
     }
+    cors::expose(&mut headers);
     headers.sanitise();
     effects.push(Effect::Record(Metric::request(
         client,

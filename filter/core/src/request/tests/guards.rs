@@ -123,3 +123,32 @@ fn an_event_out_of_turn_changes_nothing() {
     let flow = fixture.step(Phase::Closed(None), Event::Gone);
     assert!(flow.effects.is_empty());
 }
+
+/// A browser asks without a token before it sends one, and may read every answer.
+#[test]
+fn browsers_are_answered_as_github_does() {
+    let mut fixture = Fixture::new("");
+    let origin = ("origin", "https://app.example");
+    let ask = [(":method", "OPTIONS"), (":path", "/user"), origin];
+    let flow = fixture.raw(&ask);
+    let reply = flow.reply().unwrap();
+    assert_eq!((reply.status, reply.body.bytes().len()), (204, 0));
+    for name in ["allow-origin", "allow-headers", "allow-methods", "max-age"] {
+        let name = format!("access-control-{name}");
+        assert!(reply.headers.has(&name), "{name}");
+    }
+    let flow = fixture.raw(&ask[..2]);
+    let reply = flow.reply().unwrap();
+    assert_eq!(reply.status, 401, "not a browser's question");
+    assert_eq!(reply.headers.text("access-control-allow-origin"), Some("*"));
+    assert!(reply.headers.has("access-control-expose-headers"));
+    let with_token = fixture.request("OPTIONS", "/user", &[origin]);
+    assert!(with_token.edits().is_some(), "goes to GitHub");
+}
+
+#[test]
+fn a_host_that_is_none_is_refused() {
+    let mut fixture = Fixture::new("");
+    let flow = fixture.request("GET", "/user", &[(":authority", "a\"b")]);
+    assert_eq!(flow.reply().unwrap().status, 400);
+}

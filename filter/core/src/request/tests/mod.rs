@@ -16,6 +16,7 @@ use crate::flight::Answer;
 use crate::flight::Wake;
 use crate::shared::testing::Map;
 use crate::upstream::Edit;
+use std::net::IpAddr;
 
 const A: &[u8] = b"Bearer secret-a";
 
@@ -24,8 +25,22 @@ struct Fixture {
     proxy: Proxy,
     map: Map,
     worker: Worker,
+    connection: Peer,
     now: u64,
     next: u32,
+}
+
+/// The other end of a connection, and whether it is TLS.
+struct Peer(Option<IpAddr>, bool);
+
+impl Connection for Peer {
+    fn is_tls(&self) -> bool {
+        self.1
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        self.0
+    }
 }
 
 /// A request under way.
@@ -52,6 +67,7 @@ impl Fixture {
             proxy: Proxy::new(config),
             map,
             worker: Worker::default(),
+            connection: Peer(None, false),
             now: 1_000_000,
             next: 1,
         }
@@ -62,6 +78,7 @@ impl Fixture {
             proxy: &self.proxy,
             shared: &self.map,
             worker: &mut self.worker,
+            connection: &self.connection,
             now: self.now,
         };
         let (phase, effects) = step(phase, event, &mut world);

@@ -49,7 +49,8 @@ fn urls_lead_to_where_the_client_came_in_while_the_entry_keeps_githubs() {
     got.extend(streamed(&flow));
     assert_eq!(got, br#"{"url":"http://proxy:80/api/v3/user"}"#);
     // The same entry, for a client that came in elsewhere.
-    let came_in = [(":authority", "other"), ("x-forwarded-proto", "https")];
+    let came_in = [(":authority", "other"), ("x-forwarded-proto", "http")];
+    fixture.connection = Peer(None, true);
     let flow = fixture.request("GET", "/user", &came_in);
     let flow = fixture.answer(flow, "304", &[], true);
     let reply = flow.reply().unwrap();
