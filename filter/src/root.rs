@@ -165,6 +165,7 @@ impl RootContext for Root {
                 false
             }
             Ok(config) => {
+                self.vm.record(Metric::at_start(&config));
                 self.proxy = Some(Rc::new(Proxy::new(config)));
                 self.vm.adopt();
                 self.count_reload(&configuration, "applied");

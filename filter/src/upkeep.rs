@@ -11,6 +11,7 @@ use github_proxy_core::metric::Metric;
 use github_proxy_core::pool::app;
 use github_proxy_core::pool::upkeep::{self, Chore, Exchange, TIMEOUT_MILLIS};
 use github_proxy_core::request::{Effect, Proxy};
+use github_proxy_core::survey;
 use std::time::Duration;
 
 /// GitHub refuses requests without a User-Agent.
@@ -33,6 +34,14 @@ pub fn run(vm: &Vm, root: u32, proxy: &Proxy) {
         carry_out(vm, effects);
     }
     report(vm, root, proxy);
+    let metrics = survey::look(
+        &proxy.pool,
+        &Shared,
+        vm.number(),
+        host::memory(),
+        host::now(),
+    );
+    vm.record(metrics);
     vm.set_urgent(upkeep::is_urgent(&proxy.pool, &Shared, host::now()));
 }
 

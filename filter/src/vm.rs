@@ -7,6 +7,7 @@ use crate::host::{self, Metrics, Shared};
 use crate::stream::Stream;
 use github_proxy_core::budget::{Budget, Report};
 use github_proxy_core::cache::cluster::Operation;
+use github_proxy_core::metric::Metric;
 use github_proxy_core::request::{Deposit, Worker};
 use github_proxy_core::shared::count;
 use std::cell::{Cell, RefCell};
@@ -27,9 +28,8 @@ thread_local! {
 /// The state of one worker.
 #[derive(Default)]
 pub struct Vm {
-    /// The name of this worker's queue; unique among all VMs, since a name that several share
-    /// wakes only one of them.
-    queue_name: RefCell<Option<String>>,
+    /// The number of this VM, once it has one.
+    number: Cell<Option<u64>>,
     /// The id of that queue.
     pub queue: Cell<u32>,
     /// What the decisions keep between requests.
@@ -97,15 +97,30 @@ pub fn current() -> Rc<Vm> {
 impl Vm {
     /// Readies the worker for a new root context: its queue now wakes that one.
     pub fn adopt(&self) {
-        let mut name = self.queue_name.borrow_mut();
-        let name = name.get_or_insert_with(|| format!("worker/{}", next_worker()));
-        if let Some(queue) = host::register_queue(name) {
+        // Unique among all VMs: a name that several share wakes only one of them.
+        let name = format!("worker/{}", self.number());
+        if let Some(queue) = host::register_queue(&name) {
             self.queue.set(queue);
         }
         // The first tick comes soon: tokens may have to be exchanged.
         self.urgent.set(true);
         self.fast.set(true);
         host::tick_every(FAST_TICK);
+    }
+
+    /// A number that no other VM of this Envoy has.
+    pub fn number(&self) -> u64 {
+        let number = self.number.get().or_else(|| count(&Shared, "workers"));
+        self.number.set(number);
+        number.unwrap_or_default()
+    }
+
+    /// Changes stats.
+    pub fn record(&self, changes: Vec<Metric>) {
+        let mut metrics = self.metrics.borrow_mut();
+        for change in changes {
+            metrics.record(change);
+        }
     }
 
     /// Whether the pool's upkeep wants the next tick soon.
@@ -148,9 +163,4 @@ impl Vm {
     pub fn stream(&self, context: u32) -> Option<Rc<Stream>> {
         self.streams.borrow().get(&context).cloned()
     }
-}
-
-/// A number that no other VM of this Envoy has.
-fn next_worker() -> u64 {
-    count(&Shared, "workers").unwrap_or_default()
 }

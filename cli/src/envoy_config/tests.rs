@@ -1,9 +1,6 @@
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+mod stats_tags;
 
-use fancy_regex::Regex;
-use github_proxy_core::metric;
-use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::env::Variables;
@@ -335,63 +332,4 @@ fn istio_gets_the_same_configuration() {
     assert_eq!(kinds, [both, both].concat());
     assert_eq!(resources[0]["spec"]["hosts"], json!(["api.github.com"]));
     assert_eq!(resources[2]["spec"]["hosts"], json!(["uploads.github.com"]));
-}
-
-/// The shipped rules: label and regex.
-static RULES: LazyLock<Vec<(String, Regex)>> = LazyLock::new(|| {
-    let stats = parsed(include_str!("../../../envoy/stats.yaml"));
-    let rules = stats["stats_config"]["stats_tags"].as_array().unwrap();
-    let text = |rule: &Value, key: &str| rule[key].as_str().unwrap().to_owned();
-    let rule = |rule| {
-        (
-            text(rule, "tag_name"),
-            Regex::new(&text(rule, "regex")).unwrap(),
-        )
-    };
-    rules.iter().map(rule).collect()
-});
-
-/// The labels of `name` as Envoy finds them: the second group is the value, the
-/// first one is cut out of the name.
-fn labels(name: &str) -> (String, BTreeMap<String, String>) {
-    let mut name = format!("wasmcustom.{name}");
-    let mut labels = BTreeMap::new();
-    for (label, regex) in RULES.iter() {
-        let Some(groups) = regex.captures(&name).unwrap() else {
-            continue;
-        };
-        let value = groups.get(2).unwrap().as_str().to_owned();
-        let cut = groups.get(1).unwrap().range();
-        labels.insert(label.clone(), value);
-        name.replace_range(cut, "");
-    }
-    (name, labels)
-}
-
-#[test]
-fn there_is_a_rule_for_every_label() {
-    let mut names: Vec<_> = RULES.iter().map(|(label, _)| label.as_str()).collect();
-    names.sort_unstable();
-    assert_eq!(names, metric::LABELS);
-}
-
-proptest! {
-    #[test]
-    fn every_legal_client_name_comes_out_of_a_stat_name_whole(
-        client in "[A-Za-z0-9][A-Za-z0-9_.-]{0,62}",
-        credential in "[A-Za-z0-9_.-]{1,128}",
-    ) {
-        let request = metric::Metric::request(&client, "GET", 200, "hit");
-        let (name, found) = labels(&request.name);
-        prop_assert_eq!(name, "wasmcustom.github_proxy_requests");
-        let expected = [("cache", "hit"), ("client", client.as_str()), ("method", "GET"), ("status", "200")];
-        let expected = expected.map(|(label, value)| (label.to_owned(), value.to_owned()));
-        prop_assert_eq!(found, BTreeMap::from(expected));
-        let upstream = metric::Metric::upstream(&client, &credential, "core", 304, true);
-        let (name, found) = labels(&upstream.name);
-        prop_assert_eq!(name, "wasmcustom.github_proxy_upstream_requests");
-        prop_assert_eq!(&found["client"], &client);
-        prop_assert_eq!(&found["credential"], &credential);
-        prop_assert_eq!(found.len(), 5);
-    }
 }

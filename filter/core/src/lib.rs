@@ -20,4 +20,5 @@ pub mod rewrite;
 pub mod scope;
 pub mod secret;
 pub mod shared;
+pub mod survey;
 pub mod upstream;

@@ -12,11 +12,12 @@ pub mod refusal;
 pub mod upkeep;
 
 use self::health::{Health, HealthKey};
-use self::rate::{Pace, RateKey, ASSUMED_LIMIT};
+use self::rate::{Pace, RateKey, ResourceName, ASSUMED_LIMIT};
 use crate::config::{Credential, CredentialKind};
 use crate::secret::Secret;
 use crate::shared::{count, SharedData};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// A token that is refused so soon after it was made is not replaced at once, milliseconds.
 const TOO_YOUNG: u64 = 60_000;
@@ -334,19 +335,44 @@ impl Pool {
         draw(shared, wish.pool, able).ok_or_else(|| unable.verdict())
     }
 
+    /// The credentials of a pool that GitHub accepts, one for each limit: those of one user
+    /// have one limit together.
+    fn accepted(&self, shared: &dyn SharedData, pool: &str) -> Vec<&Member> {
+        let mut kept: Vec<&Member> = Vec::new();
+        for member in self.of(pool) {
+            let is_new = kept.iter().all(|other| other.rates != member.rates);
+            if is_new && !member.health.get(shared).broken {
+                kept.push(member);
+            }
+        }
+        kept
+    }
+
+    /// What GitHub has said so far of each resource of a pool: the sums over its credentials.
+    pub fn known(
+        &self,
+        shared: &dyn SharedData,
+        pool: &str,
+        now: u64,
+    ) -> BTreeMap<ResourceName, PoolRate> {
+        let mut sums = BTreeMap::<ResourceName, PoolRate>::new();
+        for member in self.accepted(shared, pool) {
+            let ledger = member.rates.ledger(shared);
+            for standing in ledger.standings().iter().filter(|it| !it.is_assumed()) {
+                let sum = sums.entry(standing.rate.resource).or_default();
+                let (limit, left) = (standing.rate.limit, standing.promised(now));
+                sum.limit = sum.limit.saturating_add(limit);
+                sum.remaining = sum.remaining.saturating_add(left);
+                sum.used = sum.limit.saturating_sub(sum.remaining);
+            }
+        }
+        sums
+    }
+
     /// What the clients of `pool` have of `resource`.
     pub fn view(&self, shared: &dyn SharedData, pool: &str, resource: &str, now: u64) -> PoolRate {
         let mut sum = PoolRate::default();
-        let mut seen = Vec::new();
-        for member in self.of(pool) {
-            // Credentials of one user have one limit together.
-            if seen.contains(&member.rates) {
-                continue;
-            }
-            seen.push(member.rates);
-            if member.health.get(shared).broken {
-                continue;
-            }
+        for member in self.accepted(shared, pool) {
             let standing = member.rates.get(shared, resource);
             let limit = standing.as_ref().map_or(ASSUMED_LIMIT, |s| s.rate.limit);
             let left = standing.as_ref().map_or(limit, |s| s.promised(now));

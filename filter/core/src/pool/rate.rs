@@ -129,6 +129,11 @@ impl Standing {
         }
     }
 
+    /// Whether GitHub has not said it yet.
+    pub fn is_assumed(&self) -> bool {
+        self.assumed
+    }
+
     /// Whether the window is over at `now`, Unix milliseconds.
     fn is_over(&self, now: u64) -> bool {
         now / 1_000 >= self.rate.reset

@@ -288,3 +288,31 @@ fn debug_output_tells_no_secret() {
     let text = format!("{pool:?} {grants:?}");
     assert!(!text.contains("token-of-A") && !text.contains("\"key\""));
 }
+
+#[test]
+fn a_pool_has_what_github_said_of_its_accepted_credentials_and_of_each_user_once() {
+    let credentials = [
+        pat("A", Some("bot")),
+        pat("B", Some("bot")),
+        pat("C", None),
+        pat("D", None),
+    ];
+    let (pool, map) = (Pool::new(&credentials, NO_PACE), Map::default());
+    assert!(
+        pool.known(&map, "default", 0).is_empty(),
+        "nothing was said"
+    );
+    for (member, left) in pool.members().iter().zip([4_000, 3_000, 2_000, 1_000]) {
+        member.rates.learn(&map, &rate(left, 1_000), 0);
+    }
+    let core = |now| pool.known(&map, "default", now).remove("core").unwrap();
+    let left = |now| (core(now).limit, core(now).remaining);
+    assert_eq!(left(1), (30_000, 6_000));
+    pool.members()[0].health.refused(&map);
+    assert_eq!(left(1), (30_000, 6_000), "the user has another token");
+    let view = pool.view(&map, "default", "core", 1);
+    assert_eq!((view.limit, view.remaining), (30_000, 6_000));
+    pool.members()[3].health.refused(&map);
+    assert_eq!(left(1), (20_000, 5_000));
+    assert_eq!(left(1_000_000), (20_000, 20_000), "a new window");
+}

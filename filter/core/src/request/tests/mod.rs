@@ -240,10 +240,20 @@ impl Flow {
         field.unwrap_or("not replied").to_owned()
     }
 
+    /// Whether a stat was changed whose name and first labels are these, in the form
+    /// `github_proxy_denied.client=ci;.reason=scope;`.
     fn recorded(&self, prefix: &str) -> bool {
-        self.effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::Record(m) if m.name.starts_with(prefix)))
+        self.effects.iter().any(|effect| {
+            let Effect::Record(metric) = effect else {
+                return false;
+            };
+            let (labels, name) = metric.name.rsplit_once(";.;").unwrap_or(("", &metric.name));
+            let labels = labels.split(";.;").filter(|label| !label.is_empty());
+            let labels: String = labels
+                .map(|label| format!(".{};", label.replace("=.=", "=")))
+                .collect();
+            format!("{name}{labels}").starts_with(prefix)
+        })
     }
 
     fn wakes(&self) -> Vec<(u32, Wake)> {
