@@ -34,6 +34,9 @@ pub enum Command {
     Check {
         /// The client registry file; CLIENT_REGISTRY_FILE_PATH if absent.
         file: Option<PathBuf>,
+        /// What every command that reads settings knows.
+        #[command(flatten)]
+        source_arguments: SourceArguments,
     },
     /// Mint a proxy token for a client, with its entry for the registry file.
     Token {
@@ -78,12 +81,24 @@ impl EnvoyArguments {
     }
 }
 
+/// Where variables come from besides the environment of the process.
+#[derive(Clone, Debug, Args)]
+pub struct SourceArguments {
+    /// A file of NAME=VALUE lines, or a folder with a file for each variable, whose variables win
+    /// over those of the environment. GITHUB_PROXY_ENV_FILE if absent. `run` follows it.
+    #[arg(long, value_name = "PATH")]
+    pub env_file: Option<PathBuf>,
+}
+
 /// The flags of `run`. A port of 0 takes a free one.
 #[derive(Clone, Debug, Args)]
 pub struct RunArguments {
     /// What `config` knows as well.
     #[command(flatten)]
     pub envoy_arguments: EnvoyArguments,
+    /// What every command that reads settings knows.
+    #[command(flatten)]
+    pub source_arguments: SourceArguments,
     /// The Envoy to run.
     #[arg(long, value_name = "PATH")]
     pub envoy: Option<PathBuf>,
@@ -98,6 +113,9 @@ pub struct ConfigArguments {
     /// What `run` knows as well.
     #[command(flatten)]
     pub envoy_arguments: EnvoyArguments,
+    /// What every command that reads settings knows.
+    #[command(flatten)]
+    pub source_arguments: SourceArguments,
     /// Let Envoy read later configurations of the filter from this file, without a restart.
     #[arg(long, value_name = "PATH")]
     pub reload_from: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use github_proxy_core::config::DEFAULT_POOL;
 
-use crate::env::{self, keys, Backend, Credential, CredentialKind, Settings, Upstream, Variables};
+use crate::env::{self, keys, Backend, Credential, CredentialKind, Settings, Sources, Upstream};
 use crate::faults::Faults;
 use crate::registry_file;
 
@@ -13,7 +13,8 @@ use crate::registry_file;
 ///
 /// # Errors
 /// Every fault found.
-pub fn check(file: Option<PathBuf>, variables: &Variables) -> anyhow::Result<String> {
+pub fn check(file: Option<PathBuf>, sources: &Sources) -> anyhow::Result<String> {
+    let variables = &sources.variables()?;
     let mut faults = Faults::default();
     let settings = faults.take(Settings::read(variables));
     if let Some(settings) = &settings {

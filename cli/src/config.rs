@@ -1,17 +1,20 @@
 //! `github-proxy config`: prints configuration made from the environment.
 
+use github_proxy_core::seal::{SealKey, KEY_FORM, KEY_VARIABLE};
+
 use crate::args::{ConfigArguments, Format};
-use crate::env::{self, keys, Backend, HostPort, Settings, Variables};
+use crate::env::{self, keys, Backend, HostPort, Settings, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
-use crate::plugin::{self, Clusters};
+use crate::plugin::{self, Clusters, Secrets};
 use crate::{locate, registry_file};
 
 /// Renders what the arguments ask for.
 ///
 /// # Errors
 /// Every fault of the environment and the registry file; there is no credential or no registry.
-pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Result<String> {
+pub fn config(arguments: &ConfigArguments, sources: &Sources) -> anyhow::Result<String> {
+    let variables = &sources.variables()?;
     let settings = Settings::read(variables)?;
     for notice in &settings.notices {
         eprintln!("note: {notice}");
@@ -34,9 +37,20 @@ pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Res
         }
     };
     let tls = faults.take(arguments.envoy_arguments.tls()).flatten();
+    let key = variables.get(KEY_VARIABLE).map(SealKey::from_hex);
+    if matches!(key, Some(None)) {
+        faults.add(format!("{KEY_VARIABLE}: {KEY_FORM}"));
+    }
+    let key = key.flatten();
     let registry = faults.or(registry)?;
     let malformed = keys::malformed(&settings, &with_keys);
-    for notice in malformed.into_iter().chain(keys::to_do(&settings)) {
+    // Sealed, a key from a file goes along.
+    let to_do = if key.is_some() {
+        Vec::new()
+    } else {
+        keys::to_do(&settings)
+    };
+    for notice in malformed.into_iter().chain(to_do) {
         eprintln!("note: {notice}");
     }
     let envoy = &arguments.envoy_arguments;
@@ -58,7 +72,13 @@ pub fn config(arguments: &ConfigArguments, variables: &Variables) -> anyhow::Res
         Format::WasmPlugin => istio_clusters(&settings, &placement.webdis),
         _ => EnvoyConfig::clusters(&settings),
     };
-    let plugin = plugin::configuration(&settings, &registry, &clusters, &with_keys)?;
+    let plugin = plugin::configuration(
+        &settings,
+        &registry,
+        &clusters,
+        &with_keys,
+        key.as_ref().map_or(Secrets::Environment, Secrets::Sealed),
+    )?;
     let config = EnvoyConfig::new(&settings, &placement, plugin);
     match arguments.format {
         Format::Bootstrap => config.bootstrap(),

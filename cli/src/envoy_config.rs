@@ -15,7 +15,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::{json, Value};
 
 use crate::env::{Backend, HostPort, Settings, Upstream};
-use crate::plugin::Clusters;
+use crate::plugin::{self, Clusters};
 use crate::tls::TlsFiles;
 use crate::yaml;
 
@@ -210,12 +210,6 @@ impl<'a> EnvoyConfig<'a> {
         let clusters = Self::clusters(self.settings);
         let (upstream, uploads) = (&self.settings.upstream, &self.settings.uploads);
         let own_uploads = clusters.uploads != clusters.github;
-        let credentials: Vec<Value> = self
-            .settings
-            .credentials
-            .iter()
-            .map(|credential| json!({ "variable": credential.variable }))
-            .collect();
         let rendered = jinja.get_template(template)?.render(Serde(json!({
             "listen": address(self.placement.listen),
             "admin": address(self.placement.admin),
@@ -238,7 +232,7 @@ impl<'a> EnvoyConfig<'a> {
             })),
             "ca_bundle": ca_bundle(),
             "cache": clusters.cache.as_ref().and_then(|cluster| self.cache(cluster)),
-            "credentials": credentials,
+            "variables": plugin::variables(&self.plugin),
             "plugin": format!("{:#}", self.plugin),
         })))?;
         Ok(format!("{}\n", rendered.trim_end()))

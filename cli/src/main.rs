@@ -23,14 +23,26 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Arguments, Command};
-use crate::env::Variables;
+use crate::env::{Sources, Variables};
 
 fn main() -> ExitCode {
     let variables = Variables::of_process();
     let outcome = match Arguments::parse().command {
-        Command::Run(arguments) => run::run(&arguments, variables),
-        Command::Config(arguments) => config::config(&arguments, &variables).and_then(print),
-        Command::Check { file } => check::check(file, &variables).and_then(print),
+        Command::Run(arguments) => {
+            let file = arguments.source_arguments.env_file.clone();
+            run::run(&arguments, Sources::new(variables, file))
+        }
+        Command::Config(arguments) => {
+            let file = arguments.source_arguments.env_file.clone();
+            config::config(&arguments, &Sources::new(variables, file)).and_then(print)
+        }
+        Command::Check {
+            file,
+            source_arguments,
+        } => {
+            let sources = Sources::new(variables, source_arguments.env_file);
+            check::check(file, &sources).and_then(print)
+        }
         Command::Token { name } => token::token(&name).and_then(print),
     };
     match outcome {

@@ -1,11 +1,13 @@
 //! The filter's plugin configuration, made of the environment and the registry.
 //!
-//! It holds no secret: credentials by the name of their variable, clients by
-//! the digests of their tokens. The core reads it once more before it leaves
+//! It holds no secret that can be read: credentials by the name of their variable or sealed,
+//! clients by the digests of their tokens. The core reads it once more before it leaves
 //! here, by the same code as the filter will, so that Envoy never gets to see a
 //! configuration that the filter would refuse.
 
 use github_proxy_core::config::Config;
+use github_proxy_core::seal::{SealKey, KEY_VARIABLE};
+use github_proxy_core::secret::Secret;
 use serde_json::{json, Map, Value};
 
 use crate::env::{Credential, CredentialKind, Settings, Variables};
@@ -23,6 +25,15 @@ pub struct Clusters {
     pub cache: Option<String>,
 }
 
+/// How the secrets of the credentials reach the filter.
+#[derive(Clone, Copy)]
+pub enum Secrets<'a> {
+    /// In Envoy's environment, each in its variable.
+    Environment,
+    /// In the configuration, sealed with the key that is in Envoy's environment.
+    Sealed(&'a SealKey),
+}
+
 /// The plugin configuration as JSON.
 ///
 /// # Errors
@@ -32,7 +43,9 @@ pub fn configuration(
     registry: &RegistryFile,
     clusters: &Clusters,
     variables: &Variables,
+    secrets: Secrets<'_>,
 ) -> Result<Value, Faults> {
+    let credential = |it: &Credential| credential(it, variables, secrets);
     let configuration = json!({
         "upstream": {
             "authority": settings.upstream.authority(),
@@ -50,8 +63,11 @@ pub fn configuration(
         "rewrite": rewrite(settings),
         "clients": registry.clients,
     });
-    let secrets = |name: &str| variables.get(name).map(str::to_owned);
-    Config::from_value(&configuration, &secrets).map_err(|errors| {
+    let lookup = |name: &str| match secrets {
+        Secrets::Environment => variables.get(name).map(str::to_owned),
+        Secrets::Sealed(key) => (name == KEY_VARIABLE).then(|| key.to_hex().expose().to_owned()),
+    };
+    Config::from_value(&configuration, &lookup).map_err(|errors| {
         let mut faults = Faults::default();
         for error in errors {
             faults.add(error.to_string());
@@ -114,14 +130,43 @@ fn those_set<const N: usize>(numbers: [(&str, Option<u64>); N]) -> Map<String, V
         .collect()
 }
 
-fn credential(credential: &Credential) -> Value {
+/// The variables of Envoy's environment that a plugin configuration reads.
+pub fn variables(configuration: &Value) -> Vec<String> {
+    let credentials = configuration.get("credentials").and_then(Value::as_array);
+    let mut names: Vec<String> = Vec::new();
+    for credential in credentials.into_iter().flatten() {
+        let named = |key| credential.get(key).and_then(Value::as_str);
+        let sealed = ["pat_sealed", "pem_sealed"].map(|key| named(key).map(|_| KEY_VARIABLE));
+        let sources = ["pat_env", "pem_env"].map(named).into_iter().chain(sealed);
+        for name in sources.flatten() {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
+}
+
+fn credential(credential: &Credential, variables: &Variables, secrets: Secrets<'_>) -> Value {
     let mut entry = Map::new();
     let mut set = |key: &str, value: &str| {
         entry.insert(key.to_owned(), Value::from(value));
     };
     set("name", &credential.name);
+    let (kind, name) = match &credential.kind {
+        CredentialKind::Pat => ("pat", &credential.name),
+        CredentialKind::App { .. } => ("pem", &credential.name),
+    };
+    match secrets {
+        Secrets::Environment => set(&format!("{kind}_env"), &credential.variable),
+        Secrets::Sealed(key) => {
+            let secret = variables.get(&credential.variable).unwrap_or_default();
+            let sealed = key.seal(&format!("{kind}/{name}"), &Secret::new(secret.to_owned()));
+            set(&format!("{kind}_sealed"), &sealed.unwrap_or_default());
+        }
+    }
     match &credential.kind {
-        CredentialKind::Pat => set("pat_env", &credential.variable),
+        CredentialKind::Pat => {}
         CredentialKind::App {
             app_id,
             installation_id,
@@ -129,7 +174,6 @@ fn credential(credential: &Credential) -> Value {
         } => {
             set("app_id", app_id);
             set("installation_id", installation_id);
-            set("pem_env", &credential.variable);
         }
     }
     for (key, value) in [("pool", &credential.pool), ("user", &credential.user)] {

@@ -49,10 +49,30 @@ fn accepted(fixture: &Fixture, arguments: &[&str], variables: &[(&str, &str)]) {
         ])
         .arg(file);
     envoy.env("GITHUB_PAT_BOT_1", support::PAT);
+    envoy.envs(variables.iter().copied());
     let (code, _, log) = outcome(&mut envoy);
     assert_eq!(code, 0, "{arguments:?} {variables:?}: {log}");
     // Nothing that is deprecated either: it would be refused by a later Envoy.
     assert_eq!(log, "", "{arguments:?} {variables:?}");
+}
+
+/// Sealed, the credential is in the configuration, and all that Envoy needs to have is the key.
+#[test]
+fn a_sealed_credential_is_opened_with_the_key() {
+    let fixture = Fixture::new();
+    let key = ("GITHUB_PROXY_SEAL_KEY", "0a".repeat(32));
+    accepted(&fixture, &[], &[(key.0, &key.1)]);
+    let text = std::fs::read_to_string(fixture.path("envoy.yaml")).unwrap();
+    assert!(text.contains("\"pat_sealed\""), "{text}");
+    assert!(text.contains("- \"GITHUB_PROXY_SEAL_KEY\""), "{text}");
+    assert!(!text.contains("GITHUB_PAT_BOT_1"), "{text}");
+    let mut wrong = fixture.command(&["config"]);
+    wrong.env(key.0, "0a");
+    let errors = support::errors(&mut wrong);
+    assert!(
+        errors[0].starts_with("GITHUB_PROXY_SEAL_KEY: expected 64"),
+        "{errors:?}"
+    );
 }
 
 #[test]

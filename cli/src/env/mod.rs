@@ -7,7 +7,9 @@
 
 mod address;
 mod credentials;
+mod file;
 pub mod keys;
+mod sources;
 mod variables;
 
 use std::ops::RangeInclusive;
@@ -15,12 +17,15 @@ use std::path::PathBuf;
 
 pub use self::address::{Backend, HostPort, Redis, Upstream};
 pub use self::credentials::{Credential, CredentialKind};
+pub use self::sources::Sources;
 pub use self::variables::Variables;
 use crate::faults::Faults;
 use github_proxy_core::forwarded::Network;
 
 /// The variable that names the client registry file.
 pub const REGISTRY_FILE: &str = "CLIENT_REGISTRY_FILE_PATH";
+/// The variable that says where the shared cache is.
+pub const CACHE_BACKEND: &str = "CACHE_BACKEND_URL";
 /// The variable that says where GitHub is.
 pub const API_URL: &str = "GITHUB_API_URL";
 /// The variable that says where assets are uploaded to.
@@ -115,8 +120,8 @@ impl Settings {
             faults.take(address::distinct(UPLOADS_URL, &uploads, api))
         });
         let backend = faults.take(address::backend(
-            "CACHE_BACKEND_URL",
-            variables.get("CACHE_BACKEND_URL").unwrap_or("inmemory://"),
+            CACHE_BACKEND,
+            variables.get(CACHE_BACKEND).unwrap_or("inmemory://"),
         ));
         let mut number = |name, unit, range| integer(variables, &mut faults, name, unit, range);
         let cache = CacheBounds {

@@ -54,6 +54,7 @@ impl Variables {
 
     /// Sets `name`.
     pub fn set(&mut self, name: &str, value: &str) {
+        self.not_text.retain(|other| other != name);
         self.text.insert(name.to_owned(), value.to_owned());
     }
 

@@ -29,7 +29,10 @@ fn placement() -> Placement {
 
 /// Text that would break out of a careless template.
 fn plugin() -> Value {
-    json!({ "clients": [{ "name": "a", "scopes": [{ "path": "/x\n: '\"{{ 1 }}#" }] }] })
+    json!({
+        "credentials": [{ "pat_env": "GITHUB_PAT_A" }, { "pat_env": "GITHUB_PAT_B.C-d" }],
+        "clients": [{ "name": "a", "scopes": [{ "path": "/x\n: '\"{{ 1 }}#" }] }],
+    })
 }
 
 fn parsed(text: &str) -> Value {

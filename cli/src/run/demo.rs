@@ -10,8 +10,10 @@ use github_simulator::{Handle, Options, Simulator};
 use serde_json::json;
 
 use super::say;
-use crate::env::{Credential, CredentialKind, HostPort, Settings, Upstream, Variables};
+use super::version::Version;
+use crate::env::{Credential, CredentialKind, HostPort, Upstream};
 use crate::envoy_config::Placement;
+use crate::faults::Faults;
 use crate::registry_file::RegistryFile;
 use crate::token;
 
@@ -28,36 +30,63 @@ const PATH: &str = "/users/octocat";
 /// The simulator and what goes with it.
 pub(super) struct Demo {
     /// Serves until it is dropped.
-    _simulator: Handle,
+    simulator: Handle,
+    /// The secrets of the credentials.
+    secrets: Vec<Secret>,
     /// The token of the demo client; `None` when a registry file names the clients.
     token: Option<Secret>,
     ignores_upstream: bool,
 }
 
 impl Demo {
-    /// Starts the simulator and points the settings at it.
-    pub(super) async fn start(
-        settings: &mut Settings,
-        variables: &mut Variables,
-    ) -> anyhow::Result<Self> {
+    /// Starts the simulator and points the first version at it.
+    pub(super) async fn start(version: &mut Version) -> anyhow::Result<Self> {
         let mut options = Options::default();
+        let mut secrets = Vec::new();
         for (name, login) in CREDENTIALS {
             let secret = token::mint()?;
-            let variable = format!("GITHUB_PAT_{name}");
-            variables.set(&variable, secret.expose());
             options = options.token(name, secret.expose(), login);
-            settings.credentials.push(Credential {
-                name: name.to_owned(),
+            secrets.push(secret);
+        }
+        let simulator = Simulator::start(options).await;
+        let demo = Self {
+            simulator: simulator.context("the bundled simulator cannot be started")?,
+            secrets,
+            token: if version.settings.registry_file.is_none() {
+                Some(token::mint()?)
+            } else {
+                None
+            },
+            ignores_upstream: version.settings.upstream_is_set,
+        };
+        demo.stand_in(version)?;
+        Ok(demo)
+    }
+
+    /// Points a version that names no credentials at the simulator.
+    ///
+    /// # Errors
+    /// It names some: the simulator does not know them, and GitHub is not asked before a restart.
+    pub(super) fn stand_in(&self, version: &mut Version) -> Result<(), Faults> {
+        if !version.settings.credentials.is_empty() {
+            return Err(Faults::one(
+                "GITHUB_PAT_<NAME>: the simulator stands in for GitHub: credentials take effect at \
+                 a restart only",
+            ));
+        }
+        for ((name, _), secret) in CREDENTIALS.iter().zip(&self.secrets) {
+            let variable = format!("GITHUB_PAT_{name}");
+            version.variables.set(&variable, secret.expose());
+            version.settings.credentials.push(Credential {
+                name: (*name).to_owned(),
                 variable,
                 pool: None,
                 user: None,
                 kind: CredentialKind::Pat,
             });
         }
-        let simulator = Simulator::start(options).await;
-        let simulator = simulator.context("the bundled simulator cannot be started")?;
-        let address = simulator.api_address();
-        settings.upstream = Upstream {
+        let address = self.simulator.api_address();
+        version.settings.upstream = Upstream {
             tls: false,
             address: HostPort {
                 host: address.ip().to_string(),
@@ -65,16 +94,8 @@ impl Demo {
             },
             base_path: String::new(),
         };
-        settings.uploads = settings.upstream.uploads();
-        Ok(Self {
-            _simulator: simulator,
-            token: if settings.registry_file.is_none() {
-                Some(token::mint()?)
-            } else {
-                None
-            },
-            ignores_upstream: settings.upstream_is_set,
-        })
+        version.settings.uploads = version.settings.upstream.uploads();
+        Ok(())
     }
 
     /// The registry of the demo client alone.

@@ -1,8 +1,8 @@
 //! `github-proxy run`: the whole local stack in the foreground.
 //!
 //! Starts Envoy with the filter, Webdis when the cache is in Redis, and the
-//! bundled simulator when there is no GitHub credential; follows the registry
-//! file; stops everything on SIGINT or SIGTERM. Envoy is the product: when it
+//! bundled simulator when there is no GitHub credential; follows the files that
+//! the configuration is made of; stops everything on SIGINT or SIGTERM. Envoy is the product: when it
 //! ends, so does this. Webdis is not: it is started again. All children are
 //! started from the main task, so that they die with this process in any case.
 
@@ -11,10 +11,12 @@ mod certificate;
 mod child;
 mod demo;
 mod folder;
+mod hang_up;
 mod port;
 mod redis_relay;
 mod reload;
 mod say;
+mod version;
 mod webdis;
 
 use std::path::Path;
@@ -22,6 +24,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{bail, Context as _};
+use github_proxy_core::seal::{SealKey, KEY_VARIABLE};
 use tokio::signal::unix::{signal, Signal, SignalKind};
 use tokio::time::{sleep, Instant};
 
@@ -30,14 +33,14 @@ use self::certificate::Certificate;
 use self::child::Child;
 use self::demo::Demo;
 use self::folder::RunFolder;
+use self::hang_up::HangUp;
 use self::reload::Reload;
+use self::version::Version;
 use self::webdis::Webdis;
 use crate::args::{EnvoyArguments, RunArguments};
-use crate::env::{self, keys, Backend, HostPort, Settings, Variables};
+use crate::env::{Backend, HostPort, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
-use crate::faults::Faults;
-use crate::registry_file::{self, RegistryFile};
-use crate::{locate, plugin};
+use crate::locate;
 
 /// Envoy starts in well under a second; a loaded machine may take longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -48,17 +51,15 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// It cannot be started (each fault is named), or Envoy ended by itself.
-pub fn run(arguments: &RunArguments, mut variables: Variables) -> anyhow::Result<()> {
-    let settings = Settings::read(&variables)?;
-    keys::load(&settings, &mut variables)?;
-    let malformed = keys::malformed(&settings, &variables);
-    for notice in settings.notices.iter().chain(&malformed) {
-        say::warning(notice);
+pub fn run(arguments: &RunArguments, sources: Sources) -> anyhow::Result<()> {
+    let version = Version::read(&sources)?;
+    for warning in &version.warnings {
+        say::warning(warning);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(start(arguments, settings, variables));
+    let outcome = runtime.block_on(start(arguments, sources, version));
     // Requests to the simulator that are still open do not matter any more.
     runtime.shutdown_background();
     outcome
@@ -66,14 +67,15 @@ pub fn run(arguments: &RunArguments, mut variables: Variables) -> anyhow::Result
 
 async fn start(
     arguments: &RunArguments,
-    mut settings: Settings,
-    mut variables: Variables,
+    sources: Sources,
+    mut version: Version,
 ) -> anyhow::Result<()> {
     // From here on a signal is remembered, and not the end without tidying up.
     let mut stop = StopSignals::new()?;
+    let mut hang_up = HangUp::new()?;
     let envoy = locate::envoy(arguments.envoy.as_deref())?;
     let module = locate::module(arguments.envoy_arguments.filter.as_deref())?;
-    let webdis = match settings.backend {
+    let webdis = match version.settings.backend {
         Backend::Redis(_) => Some(locate::webdis()?),
         _ => None,
     };
@@ -82,12 +84,14 @@ async fn start(
     let EnvoyArguments { listen, admin, .. } = arguments.envoy_arguments;
     let listen = port::free("--listen", listen)?;
     let admin = port::free("--admin", admin)?;
-    let demo = if settings.credentials.is_empty() {
-        Some(Demo::start(&mut settings, &mut variables).await?)
+    let demo = if version.settings.credentials.is_empty() {
+        Some(Demo::start(&mut version).await?)
     } else {
         None
     };
-    let registry = registry(&settings, &variables, demo.as_ref())?;
+    let key = new_key()?;
+    let running = version.prepare(demo.as_ref(), &key)?.plugin;
+    let settings = version.settings;
     let folder = RunFolder::create()?;
     let webdis = match (&settings.backend, webdis) {
         (Backend::Redis(redis), Some(program)) => {
@@ -106,9 +110,7 @@ async fn start(
         tls: certificate.as_ref().map(Certificate::files),
         tls_secret: certificate.as_ref().map(|_| folder.tls_secret_file()),
     };
-    let clusters = EnvoyConfig::clusters(&settings);
-    let plugin = plugin::configuration(&settings, &registry, &clusters, &variables)?;
-    let config = EnvoyConfig::new(&settings, &placement, plugin.clone());
+    let config = EnvoyConfig::new(&settings, &placement, running.clone());
     folder.replace_reload_file(&config.ecds("1")?)?;
     let tls_secret = config.tls_secret(&folder.tls());
     let hand_over_certificate = || match &tls_secret {
@@ -118,8 +120,18 @@ async fn start(
     hand_over_certificate()?;
     let bootstrap = folder.write("envoy.yaml", &config.bootstrap()?)?;
     let admin = Admin::new(placement.admin);
-    let mut envoy = start_envoy(&envoy, &bootstrap, &placement, &settings, &variables)?;
-    let mut reload = Reload::new(&settings, &variables, &placement, &folder, admin, plugin);
+    let mut envoy = start_envoy(&envoy, &bootstrap, &placement, &key)?;
+    let mut reload = Reload {
+        sources,
+        placement: &placement,
+        folder: &folder,
+        admin,
+        demo: demo.as_ref(),
+        key: &key,
+        settings: &settings,
+        running,
+        version: 1,
+    };
 
     // Webdis is looked after from the start, but nothing waits for it: a cache
     // that is down must not keep the proxy from serving.
@@ -134,7 +146,7 @@ async fn start(
         }
         tokio::select! {
             status = envoy.wait() => Err(ended(&status?)),
-            never = reload.watch() => never,
+            outcome = reload.watch(&mut hang_up) => outcome,
             never = certificate::watch(certificate.as_mut(), hand_over_certificate) => never,
             () = stop.next() => Ok(()),
         }
@@ -154,27 +166,18 @@ async fn start(
     outcome
 }
 
-fn registry(
-    settings: &Settings,
-    variables: &Variables,
-    demo: Option<&Demo>,
-) -> Result<RegistryFile, Faults> {
-    match (&settings.registry_file, demo) {
-        (Some(path), _) => registry_file::load(path, variables, &settings.credentials),
-        (None, Some(demo)) => Ok(demo.registry()),
-        (None, None) => Err(Faults::one(format!(
-            "{}: expected the path of the client registry file",
-            env::REGISTRY_FILE
-        ))),
-    }
+/// The key that this run seals the credentials with. It is in Envoy's environment alone.
+fn new_key() -> anyhow::Result<SealKey> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("the operating system has no random numbers")?;
+    Ok(SealKey::new(bytes))
 }
 
 fn start_envoy(
     program: &Path,
     bootstrap: &Path,
     placement: &Placement,
-    settings: &Settings,
-    variables: &Variables,
+    key: &SealKey,
 ) -> anyhow::Result<Child> {
     let mut command = child::command(program);
     command.arg("--config-path").arg(bootstrap);
@@ -182,11 +185,8 @@ fn start_envoy(
     if let Some(concurrency) = placement.concurrency {
         command.args(["--concurrency", &concurrency.to_string()]);
     }
-    // Envoy sees the credentials that it needs, and no other secret of this process.
-    for credential in &settings.credentials {
-        let secret = variables.get(&credential.variable).unwrap_or_default();
-        command.env(&credential.variable, secret);
-    }
+    // The one secret that Envoy needs; the others are sealed with it.
+    command.env(KEY_VARIABLE, key.to_hex().expose());
     Child::start(command).context("Envoy cannot be started")
 }
 
@@ -231,9 +231,8 @@ fn unused() -> HostPort {
     }
 }
 
-/// SIGINT, SIGTERM, and SIGHUP: the terminal was closed.
+/// SIGINT and SIGTERM.
 struct StopSignals {
-    hang_up: Signal,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -241,7 +240,6 @@ struct StopSignals {
 impl StopSignals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
-            hang_up: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
@@ -249,7 +247,6 @@ impl StopSignals {
 
     async fn next(&mut self) {
         tokio::select! {
-            _ = self.hang_up.recv() => {}
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }

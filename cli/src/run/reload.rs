@@ -1,132 +1,140 @@
-//! Follows the registry file and hands each good version to Envoy.
+//! Follows the files that the configuration is made of, and hands each good version to Envoy.
 //!
-//! Looks at the content, again and again: that sees what editors do (replace
+//! Looks at their content, again and again: that sees what editors do (replace
 //! the file), what Kubernetes does (swap a link above it), and every file
 //! system, where notifications see some. A version counts once it was read
-//! twice, so that a half-written one does not. A bad one is reported with all
-//! its faults and changes nothing.
+//! twice, so that a half-written one does not; SIGHUP makes it count at once. A bad one is
+//! reported with all its faults, counted by the filter, and changes nothing.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use github_proxy_core::config::REFUSED;
+use github_proxy_core::seal::SealKey;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, Instant};
 
 use super::admin::{Admin, Reloads};
+use super::demo::Demo;
 use super::folder::RunFolder;
+use super::hang_up::HangUp;
 use super::say;
-use crate::env::{Settings, Variables};
+use super::version::Version;
+use crate::env::{Settings, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
-use crate::{plugin, registry_file};
 
 const PERIOD: Duration = Duration::from_millis(200);
 /// Envoy needs a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What following the file takes.
+/// What following the files takes.
 pub(super) struct Reload<'a> {
-    settings: &'a Settings,
-    variables: &'a Variables,
-    placement: &'a Placement,
-    folder: &'a RunFolder,
-    admin: Admin,
-    /// The configuration that Envoy runs.
-    running: Value,
-    version: u64,
+    pub sources: Sources,
+    pub placement: &'a Placement,
+    pub folder: &'a RunFolder,
+    pub admin: Admin,
+    pub demo: Option<&'a Demo>,
+    pub key: &'a SealKey,
+    /// The settings that Envoy was started with.
+    pub settings: &'a Settings,
+    /// The configuration that the filter runs.
+    pub running: Value,
+    /// Of the file that Envoy read last.
+    pub version: u64,
 }
 
-/// The content of the file, or why there is none.
-type Content = Result<Vec<u8>, String>;
+/// The content of each file, or why there is none.
+type Contents = Vec<(PathBuf, Result<Vec<u8>, String>)>;
 
-impl<'a> Reload<'a> {
-    /// Follows the registry file of `settings`, while Envoy runs with `running`.
-    pub(super) fn new(
-        settings: &'a Settings,
-        variables: &'a Variables,
-        placement: &'a Placement,
-        folder: &'a RunFolder,
-        admin: Admin,
-        running: Value,
-    ) -> Self {
-        Self {
-            settings,
-            variables,
-            placement,
-            folder,
-            admin,
-            running,
-            version: 1,
-        }
-    }
-
-    /// Follows the file for ever.
-    pub(super) async fn watch(&mut self) -> anyhow::Result<()> {
-        let Some(path) = self.settings.registry_file.clone() else {
-            return std::future::pending().await;
-        };
-        let mut known = read(path.clone()).await;
+impl Reload<'_> {
+    /// Follows the files until the terminal is closed.
+    pub(super) async fn watch(&mut self, hang_up: &mut HangUp) -> anyhow::Result<()> {
+        let mut known = look(&self.sources).await?;
         let mut candidate = None;
         loop {
-            sleep(PERIOD).await;
-            let content = read(path.clone()).await;
-            if content == known {
+            let demanded = tokio::select! {
+                () = sleep(PERIOD) => false,
+                closed = hang_up.next() => {
+                    if closed {
+                        return Ok(());
+                    }
+                    true
+                }
+            };
+            let contents = look(&self.sources).await?;
+            if demanded || candidate.as_ref() == Some(&contents) {
+                self.apply().await?;
+                known = contents;
                 candidate = None;
-            } else if candidate.as_ref() == Some(&content) {
-                self.apply(&path, &content).await?;
-                known = content;
+            } else if contents == known {
                 candidate = None;
             } else {
-                candidate = Some(content);
+                candidate = Some(contents);
             }
         }
     }
 
-    async fn apply(&mut self, path: &std::path::Path, content: &Content) -> anyhow::Result<()> {
-        match self.prepare(path, content) {
-            Ok((configuration, count)) => self.hand_over(configuration, count).await,
-            Err(faults) => {
-                say::refused(
-                    "the registry file is not valid, the running one stays:",
-                    &faults,
-                );
-                Ok(())
-            }
+    async fn apply(&mut self) -> anyhow::Result<()> {
+        let sources = self.sources.clone();
+        let read = spawn_blocking(move || Version::read(&sources)).await?;
+        let prepared = read.and_then(|version| self.complete(version));
+        let (version, plugin, clients) = match prepared {
+            Ok(prepared) => prepared,
+            Err(faults) => return self.refuse(&faults).await,
+        };
+        for warning in &version.warnings {
+            say::warning(warning);
         }
-    }
-
-    fn prepare(&self, path: &std::path::Path, content: &Content) -> Result<(Value, usize), Faults> {
-        let content = content
-            .as_ref()
-            .map_err(|error| Faults::one(format!("{}: cannot be read: {error}", path.display())))?;
-        let credentials = &self.settings.credentials;
-        let registry = registry_file::parse(path, content, self.variables, credentials)?;
-        let clusters = EnvoyConfig::clusters(self.settings);
-        let configuration =
-            plugin::configuration(self.settings, &registry, &clusters, self.variables)?;
-        Ok((configuration, registry.count))
-    }
-
-    async fn hand_over(&mut self, configuration: Value, count: usize) -> anyhow::Result<()> {
-        let plural = if count == 1 { "" } else { "s" };
-        if configuration == self.running {
-            say::info(format_args!(
-                "registry reloaded: {count} client{plural}, nothing changed"
-            ));
-            return Ok(());
-        }
-        let before = self.admin.reloads().await;
-        self.version += 1;
-        let config = EnvoyConfig::new(self.settings, self.placement, configuration.clone());
-        self.folder
-            .replace_reload_file(&config.ecds(&self.version.to_string())?)?;
-        if self.taken_over(before).await {
-            say::info(format_args!("registry reloaded: {count} client{plural}"));
-            self.running = configuration;
+        let credentials = version.settings.credentials.len();
+        let what = format!(
+            "{}, {}",
+            say::counted(clients, "client"),
+            say::counted(credentials, "credential")
+        );
+        if plugin == self.running {
+            say::info(format_args!("reloaded: {what}, nothing changed"));
+        } else if self.hand_over(&version.settings, plugin.clone()).await? {
+            say::info(format_args!("reloaded: {what}"));
+            self.running = plugin;
         } else {
-            say::warning("Envoy did not take the new registry over; its log says why");
+            say::warning("Envoy did not take the new configuration over; its log says why");
         }
         Ok(())
+    }
+
+    fn complete(&self, mut version: Version) -> Result<(Version, Value, usize), Faults> {
+        if let Some(demo) = self.demo {
+            demo.stand_in(&mut version)?;
+        }
+        version.can_follow(self.settings)?;
+        let prepared = version.prepare(self.demo, self.key)?;
+        Ok((version, prepared.plugin, prepared.clients))
+    }
+
+    /// Says why, and has the filter count it.
+    async fn refuse(&mut self, faults: &Faults) -> anyhow::Result<()> {
+        say::refused(
+            "the new configuration is not valid, the running one stays:",
+            faults,
+        );
+        // In everything else it is the running one, so that Envoy has nothing to change.
+        let mut refused = self.running.clone();
+        if let Some(document) = refused.as_object_mut() {
+            document.insert(REFUSED.to_owned(), Value::from(self.version + 1));
+        }
+        self.hand_over(self.settings, refused).await.map(|_| ())
+    }
+
+    /// Whether the filter took the configuration over.
+    async fn hand_over(&mut self, settings: &Settings, plugin: Value) -> anyhow::Result<bool> {
+        let before = self.admin.reloads().await;
+        self.version += 1;
+        let config = EnvoyConfig::new(settings, self.placement, plugin);
+        self.folder
+            .replace_reload_file(&config.ecds(&self.version.to_string())?)?;
+        Ok(self.taken_over(before).await)
     }
 
     async fn taken_over(&self, before: Option<Reloads>) -> bool {
@@ -143,9 +151,12 @@ impl<'a> Reload<'a> {
     }
 }
 
-/// Reads the file without holding up anything else, should its file system hang.
-async fn read(path: PathBuf) -> Content {
-    tokio::fs::read(path)
-        .await
-        .map_err(|error| error.to_string())
+/// Reads the files without holding up anything else, should a file system hang.
+async fn look(sources: &Sources) -> anyhow::Result<Contents> {
+    let sources = sources.clone();
+    let read = |path: PathBuf| {
+        let content = std::fs::read(&path).map_err(|error| error.to_string());
+        (path, content)
+    };
+    Ok(spawn_blocking(move || sources.files().into_iter().map(read).collect()).await?)
 }

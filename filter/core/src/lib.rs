@@ -18,6 +18,7 @@ pub mod reply;
 pub mod request;
 pub mod rewrite;
 pub mod scope;
+pub mod seal;
 pub mod secret;
 pub mod shared;
 pub mod survey;

@@ -20,6 +20,7 @@ pub mod proxy;
 pub mod raw;
 pub mod redis;
 pub mod stats;
+pub mod steady;
 pub mod tls;
 pub mod traces;
 pub mod wait;

@@ -1,19 +1,22 @@
-//! The pool's credentials: which environment variable holds the secret of each.
+//! The pool's credentials: which environment variable holds the secret of each, or the secret
+//! sealed.
 //!
-//! The document never holds a secret itself, because Envoy shows its
+//! The document never holds a secret that could be read, because Envoy shows its
 //! configuration to everyone who reaches the admin port. A variable that is not
-//! there is a fault; a private key that is none is not: it would keep every
-//! other credential from serving.
+//! there is a fault, and what cannot be opened; a private key that is none is not: it would
+//! keep every other credential from serving.
 
 use std::collections::BTreeMap;
 
 use super::reader::{Fields, Node};
 use super::{private_key, registry, DEFAULT_POOL};
+use crate::seal::{SealKey, KEY_FORM, KEY_VARIABLE};
 use crate::secret::Secret;
 
 /// The keys of an App's credential, apart from those that every credential has.
-const APP_KEYS: [&str; 3] = ["app_id", "installation_id", "pem_env"];
-const EITHER: &str = "expected either pat_env, or app_id, installation_id and pem_env";
+const APP_KEYS: [&str; 4] = ["app_id", "installation_id", "pem_env", "pem_sealed"];
+const EITHER: &str = "expected either pat_env, or app_id, installation_id and pem_env \
+                      (pat_sealed and pem_sealed where the secret is sealed)";
 /// The most that is read of a private key; one of 16384 bits has 12 KiB.
 const MAX_KEY_BYTES: usize = 32 * 1024;
 
@@ -89,9 +92,11 @@ fn read(
     let fields = node.fields(&[
         "name",
         "pat_env",
+        "pat_sealed",
         "app_id",
         "installation_id",
         "pem_env",
+        "pem_sealed",
         "pool",
         "user",
     ])?;
@@ -111,9 +116,11 @@ fn read(
         None => Some(DEFAULT_POOL.to_owned()),
     };
     let is_app = APP_KEYS.iter().any(|key| fields.optional(key).is_some());
-    let (user, kind) = match (fields.optional("pat_env"), is_app) {
-        (Some(variable), false) => (user(&fields), pat(&variable, secrets)),
-        (None, true) => (no_user(&fields), app(&fields, secrets)),
+    let label = name.as_deref().unwrap_or_default();
+    let pat_is_there = ["pat_env", "pat_sealed"].map(|key| fields.optional(key).is_some());
+    let (user, kind) = match (pat_is_there, is_app) {
+        ([true, false] | [false, true], false) => (user(&fields), pat(&fields, label, secrets)),
+        ([false, false], true) => (no_user(&fields), app(&fields, label, secrets)),
         _ => {
             node.error(EITHER);
             (Some(None), None)
@@ -148,21 +155,36 @@ fn no_user(fields: &Fields<'_, '_>) -> Option<Option<String>> {
     }
 }
 
-fn pat(node: &Node<'_>, secrets: &dyn Fn(&str) -> Option<String>) -> Option<CredentialKind> {
-    let (variable, token) = secret(node, "GITHUB_PAT_", "", secrets)?;
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+fn pat(
+    fields: &Fields<'_, '_>,
+    name: &str,
+    secrets: &dyn Fn(&str) -> Option<String>,
+) -> Option<CredentialKind> {
+    let (node, found) = match fields.optional("pat_sealed") {
+        Some(node) => {
+            let found = opened(&node, &format!("pat/{name}"), secrets)?;
+            (node, found)
+        }
+        None => {
+            let node = fields.required("pat_env")?;
+            let found = secret(&node, "GITHUB_PAT_", "", secrets)?;
+            (node, found)
+        }
+    };
+    let Found { holder, text } = found;
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         node.error(format!(
-            "the environment variable {variable} holds what cannot be a token: expected visible \
-             ASCII characters without spaces"
+            "{holder} holds what cannot be a token: expected visible ASCII characters without spaces"
         ));
         return None;
     }
-    let token = Secret::new(token);
+    let token = Secret::new(text);
     Some(CredentialKind::Pat { token })
 }
 
 fn app(
     fields: &Fields<'_, '_>,
+    name: &str,
     secrets: &dyn Fn(&str) -> Option<String>,
 ) -> Option<CredentialKind> {
     let app_id = fields.required("app_id").and_then(|node| {
@@ -181,17 +203,21 @@ fn app(
         node.error("expected the id of an installation: digits");
         None
     });
-    let key = fields.required("pem_env").and_then(|node| {
-        let (variable, key) = secret(&node, "GITHUB_APP_", "_PEM", secrets)?;
-        if key.len() > MAX_KEY_BYTES {
-            node.error(format!(
-                "the environment variable {variable} holds what cannot be a private key: expected \
-                 at most {MAX_KEY_BYTES} bytes"
-            ));
-            return None;
+    let sealed = fields.optional("pem_sealed");
+    let key = match (sealed, fields.optional("pem_env")) {
+        (Some(node), None) => {
+            let key = opened(&node, &format!("pem/{name}"), secrets);
+            key.and_then(|key| private_key(&node, key))
         }
-        Some(Secret::new(private_key::normal(&key)))
-    });
+        (Some(node), Some(_)) => {
+            node.error(EITHER);
+            None
+        }
+        (None, _) => fields.required("pem_env").and_then(|node| {
+            let key = secret(&node, "GITHUB_APP_", "_PEM", secrets)?;
+            private_key(&node, key)
+        }),
+    };
     Some(CredentialKind::App {
         app_id: app_id?,
         installation_id: installation_id?,
@@ -199,13 +225,32 @@ fn app(
     })
 }
 
-/// The variable that `node` names (`prefix`, some name, `suffix`) and its value, not empty.
-fn secret<'a>(
-    node: &Node<'a>,
+/// A secret where it was found.
+struct Found {
+    /// What holds it, for messages.
+    holder: String,
+    /// Not empty, without blanks around it.
+    text: String,
+}
+
+fn private_key(node: &Node<'_>, found: Found) -> Option<Secret> {
+    let Found { holder, text } = found;
+    if text.len() > MAX_KEY_BYTES {
+        node.error(format!(
+            "{holder} holds what cannot be a private key: expected at most {MAX_KEY_BYTES} bytes"
+        ));
+        return None;
+    }
+    Some(Secret::new(private_key::normal(&text)))
+}
+
+/// The value, not empty, of the variable that `node` names: `prefix`, some name, `suffix`.
+fn secret(
+    node: &Node<'_>,
     prefix: &str,
     suffix: &str,
     secrets: &dyn Fn(&str) -> Option<String>,
-) -> Option<(&'a str, String)> {
+) -> Option<Found> {
     let variable = node.string()?;
     let inner = variable
         .strip_prefix(prefix)
@@ -227,7 +272,42 @@ fn secret<'a>(
         ));
         return None;
     }
-    Some((variable, secret.to_owned()))
+    Some(Found {
+        holder: format!("the environment variable {variable}"),
+        text: secret.to_owned(),
+    })
+}
+
+/// What is sealed in `node` for the place `label`.
+fn opened(node: &Node<'_>, label: &str, secrets: &dyn Fn(&str) -> Option<String>) -> Option<Found> {
+    let sealed = node.string()?;
+    let Some(key) = secrets(KEY_VARIABLE).filter(|key| !key.is_empty()) else {
+        node.error(format!(
+            "the environment variable {KEY_VARIABLE} is missing: set it for Envoy and list it in \
+             vm_config.environment_variables.host_env_keys"
+        ));
+        return None;
+    };
+    let Some(key) = SealKey::from_hex(&key) else {
+        node.error(format!("{KEY_VARIABLE}: {KEY_FORM}"));
+        return None;
+    };
+    let secret = key.open(label, sealed);
+    let secret = secret.as_ref().map(|secret| secret.expose().trim_ascii());
+    match secret {
+        Some("") => node.error("sealed is an empty secret"),
+        Some(secret) => {
+            return Some(Found {
+                holder: "the sealed text".to_owned(),
+                text: secret.to_owned(),
+            })
+        }
+        None => node.error(format!(
+            "cannot be opened: expected what was sealed under the {KEY_VARIABLE} of this Envoy, for \
+             a credential of this name"
+        )),
+    }
+    None
 }
 
 /// Wider than a client's name: whatever a variable's name holds between prefix and suffix.

@@ -38,6 +38,11 @@ pub use self::upstream::{is_authority, Place, Upstream};
 /// The pool of everything that names none.
 pub const DEFAULT_POOL: &str = "default";
 
+/// The key that marks a document as standing for one that the command refused already: it is
+/// not handed over, but the refusal is to be counted with all others. Its value makes two of
+/// them differ.
+pub const REFUSED: &str = "refused";
+
 /// The validated configuration of the filter.
 #[derive(Debug)]
 pub struct Config {
@@ -83,6 +88,12 @@ impl Config {
         value: &Value,
         secrets: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<ConfigError>> {
+        if value.get(REFUSED).is_some() {
+            return Err(vec![ConfigError {
+                path: reader::TOP_LEVEL.to_owned(),
+                message: "refused before it came here: `github-proxy run` has said why".to_owned(),
+            }]);
+        }
         let errors = Errors::default();
         let config = read(&Node::top(value, &errors), secrets);
         errors.into_result(config)

@@ -104,34 +104,41 @@ pub struct PoolRate {
 
 impl Member {
     fn new(credential: &Credential) -> Self {
-        let own = number(&["credential", &credential.name]);
-        let rates = match &credential.user {
-            Some(user) => number(&["user", user]),
-            None => own,
-        };
-        let kind = match &credential.kind {
+        let name = &credential.name;
+        // What is known holds for one secret: a new one under the old name starts afresh. An
+        // installation keeps its rates whatever its key.
+        let (kind, own, health) = match &credential.kind {
             CredentialKind::Pat { token } => {
                 let authorization = format!("Bearer {}", token.expose());
-                Kind::Pat {
-                    tag: tag(&authorization),
-                    authorization: Secret::new(authorization),
-                }
+                let tag = tag(&authorization);
+                let own = number(&["credential", name, &tag.to_string()]);
+                let authorization = Secret::new(authorization);
+                (Kind::Pat { authorization, tag }, own, own)
             }
             CredentialKind::App {
                 app_id,
                 installation_id,
                 key,
-            } => Kind::App {
-                app_id: app_id.clone(),
-                installation_id: installation_id.clone(),
-                key: key.clone(),
-            },
+            } => {
+                let own = number(&["installation", name, app_id, installation_id]);
+                let health = number(&["app", name, app_id, installation_id, key.expose()]);
+                let kind = Kind::App {
+                    app_id: app_id.clone(),
+                    installation_id: installation_id.clone(),
+                    key: key.clone(),
+                };
+                (kind, own, health)
+            }
+        };
+        let rates = match &credential.user {
+            Some(user) => number(&["user", user]),
+            None => own,
         };
         Self {
-            name: credential.name.clone(),
+            name: name.clone(),
             pool: credential.pool.clone(),
             rates: RateKey(rates),
-            health: HealthKey(own),
+            health: HealthKey(health),
             kind,
         }
     }

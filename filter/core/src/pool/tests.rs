@@ -290,6 +290,7 @@ fn debug_output_tells_no_secret() {
 }
 
 #[test]
+
 fn a_pool_has_what_github_said_of_its_accepted_credentials_and_of_each_user_once() {
     let credentials = [
         pat("A", Some("bot")),
@@ -315,4 +316,41 @@ fn a_pool_has_what_github_said_of_its_accepted_credentials_and_of_each_user_once
     pool.members()[3].health.refused(&map);
     assert_eq!(left(1), (20_000, 5_000));
     assert_eq!(left(1_000_000), (20_000, 20_000), "a new window");
+}
+
+#[test]
+fn what_is_known_of_a_credential_outlives_a_reload_and_ends_with_its_secret() {
+    let map = Map::default();
+    let kept = pat("A", None);
+    let before = Pool::new(&[kept.clone(), pat("B", None)], NO_PACE);
+    for member in before.members() {
+        member.rates.learn(&map, &rate(0, 1_000), 0);
+        member.health.refused(&map);
+    }
+    let mut replaced = pat("B", None);
+    replaced.kind = CredentialKind::Pat {
+        token: Secret::new("another-token-of-B".into()),
+    };
+    let after = Pool::new(&[kept, replaced], NO_PACE);
+    let state = |at: usize| after.members()[at].state(&map, 1);
+    assert_eq!((state(0), state(1)), (3, 0));
+    assert_eq!(chosen(&after, &map, &WISH, 1), Ok("B".into()));
+}
+
+#[test]
+fn a_new_private_key_asks_for_a_new_token_and_keeps_the_rates() {
+    let map = Map::default();
+    let before = Pool::new(&[app("X")], NO_PACE);
+    before.members()[0].rates.learn(&map, &rate(7, 1_000), 0);
+    before.members()[0]
+        .health
+        .change(&map, |health| health.exchange.failed(0, 0));
+    let mut rotated = app("X");
+    if let CredentialKind::App { key, .. } = &mut rotated.kind {
+        *key = Secret::new("new key".into());
+    }
+    let after = Pool::new(&[rotated], NO_PACE);
+    let member = &after.members()[0];
+    assert_eq!(member.health.get(&map).exchange.failures, 0);
+    assert_eq!(member.rates.get(&map, "core").unwrap().rate.remaining, 7);
 }

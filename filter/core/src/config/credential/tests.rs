@@ -4,6 +4,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{Credential, CredentialKind};
 use crate::config::Config;
+use crate::seal::{SealKey, KEY_VARIABLE};
+use crate::secret::Secret;
 
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\nS3CR3T\n-----END PRIVATE KEY-----\n";
 
@@ -18,6 +20,7 @@ fn environment(variable: &str) -> Option<String> {
         "GITHUB_APP_BAD_PEM" => Some("S3CR3T\\nS3CR3T\n".to_owned()),
         "GITHUB_APP_EMPTY_PEM" => Some("\r\n".to_owned()),
         "GITHUB_APP_HUGE_PEM" => Some("S3CR3T".repeat(6_000)),
+        KEY_VARIABLE => Some("07".repeat(32)),
         _ => None,
     }
 }
@@ -254,6 +257,91 @@ fn each_fault_names_its_key_and_what_is_expected() {
         assert_eq!(faults.len(), 1, "{faults:#?}");
         assert!(faults[0].starts_with(&expected), "{faults:#?}, {expected}");
         assert!(!faults[0].contains("S3CR3T"), "{faults:#?}");
+    }
+}
+
+fn sealed(label: &str, secret: &str) -> String {
+    let key = SealKey::new([7; 32]);
+    key.seal(label, &Secret::new(secret.to_owned())).unwrap()
+}
+
+#[test]
+fn a_sealed_secret_is_opened() {
+    let pat = json!({ "name": "B", "pat_sealed": sealed("pat/B", "ghp_S3CR3T\n") });
+    let pem = sealed("pem/A", &KEY.replace('\n', "\\n"));
+    let read = read(json!([
+        pat,
+        app(json!({ "pem_env": null, "pem_sealed": pem }))
+    ]))
+    .unwrap();
+    let secrets: Vec<_> = read
+        .iter()
+        .map(|read| match &read.kind {
+            CredentialKind::Pat { token } => token.expose(),
+            CredentialKind::App { key, .. } => key.expose(),
+        })
+        .collect();
+    assert_eq!(secrets, ["ghp_S3CR3T", KEY]);
+}
+
+#[test]
+fn what_cannot_be_opened_is_a_fault_that_shows_nothing_of_it() {
+    let pat = |name: &str, sealed: &str| json!({ "name": name, "pat_sealed": sealed });
+    let pem = |sealed: &str| app(json!({ "pem_env": null, "pem_sealed": sealed }));
+    for (credential, expected) in [
+        (
+            pat("B", &sealed("pat/A", "ghp_S3CR3T")),
+            "credentials[0].pat_sealed: cannot be opened",
+        ),
+        (
+            pat("B", "ghp_S3CR3T"),
+            "credentials[0].pat_sealed: cannot be opened",
+        ),
+        (
+            pat("B", &sealed("pat/B", " ")),
+            "credentials[0].pat_sealed: sealed is an empty secret",
+        ),
+        (
+            pat("B", &sealed("pat/B", "ghp_S3CR3T S3CR3T")),
+            "credentials[0].pat_sealed: the sealed text holds what cannot be a token",
+        ),
+        (
+            pem(&sealed("pat/A", KEY)),
+            "credentials[0].pem_sealed: cannot be opened",
+        ),
+        (
+            pem(&sealed("pem/A", &"S3CR3T".repeat(6_000))),
+            "credentials[0].pem_sealed: the sealed text holds what cannot be a private key",
+        ),
+        (
+            app(json!({ "pem_sealed": sealed("pem/A", KEY) })),
+            "credentials[0].pem_sealed: expected either pat_env",
+        ),
+        (
+            json!({ "name": "A", "pat_env": "GITHUB_PAT_A", "pat_sealed": sealed("pat/A", "x") }),
+            "credentials[0]: expected either pat_env",
+        ),
+    ] {
+        let faults = read(json!([credential])).expect_err("refused");
+        assert_eq!(faults.len(), 1, "{faults:#?}");
+        assert!(faults[0].starts_with(expected), "{faults:#?}, {expected}");
+        assert!(!faults[0].contains("S3CR3T"), "{faults:#?}");
+    }
+    for (key, expected) in [
+        (None, "GITHUB_PROXY_SEAL_KEY is missing"),
+        (Some("S3CR3T"), "expected 64 hexadecimal digits"),
+    ] {
+        let config = json!({
+            "upstream": { "authority": "api.github.com" },
+            "clients": [],
+            "credentials": [pat("B", &sealed("pat/B", "ghp_S3CR3T"))],
+        });
+        let faults = Config::from_value(&config, &|_| key.map(str::to_owned)).unwrap_err();
+        let [fault] = faults.as_slice() else {
+            panic!("{faults:?}")
+        };
+        assert!(fault.message.contains(expected), "{fault}");
+        assert!(!fault.message.contains("S3CR3T"), "{fault}");
     }
 }
 
