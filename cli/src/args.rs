@@ -60,7 +60,7 @@ pub struct EnvoyArguments {
     /// The filter's WebAssembly module.
     #[arg(long, value_name = "PATH")]
     pub filter: Option<PathBuf>,
-    /// Write one JSON line per request to this file.
+    /// Write one JSON line per request to this file; `-`: to standard output.
     #[arg(long, value_name = "PATH")]
     pub access_log: Option<PathBuf>,
     /// Speak TLS to clients, with the certificate in this file (PEM, with its chain).

@@ -69,7 +69,7 @@ pub struct Placement {
     pub webdis: HostPort,
     /// The file that later configurations of the filter are read from.
     pub reload_from: Option<PathBuf>,
-    /// The file that requests are logged to.
+    /// The file that requests are logged to; `-`: standard output.
     pub access_log: Option<PathBuf>,
     /// The listener's certificate and key; `None`: it speaks no TLS.
     pub tls: Option<TlsFiles>,
@@ -214,7 +214,7 @@ impl<'a> EnvoyConfig<'a> {
             "listen": address(self.placement.listen),
             "admin": address(self.placement.admin),
             "concurrency": self.placement.concurrency,
-            "access_log": self.placement.access_log,
+            "access_log": self.placement.access_log.as_deref().map(access_log),
             "tls": self.placement.tls.as_ref().map(|tls| json!({
                 "certificate": tls.certificate,
                 "key": tls.key,
@@ -282,6 +282,15 @@ fn place(upstream: &Upstream) -> Value {
 
 fn address(address: SocketAddr) -> Value {
     json!({ "host": address.ip(), "port": address.port() })
+}
+
+/// A stream of Envoy's own is not opened anew: it may be a socket, which has no file.
+fn access_log(path: &Path) -> Value {
+    match path.to_str() {
+        Some("-" | "/dev/stdout") => json!({ "stream": "stdout" }),
+        Some("/dev/stderr") => json!({ "stream": "stderr" }),
+        _ => json!({ "file": path }),
+    }
 }
 
 fn is_ip(host: &str) -> bool {

@@ -1,5 +1,5 @@
 //! GitHub Apps from outside: what `check` and `config` say of them, and how their private keys
-//! reach Envoy: in its environment, and nowhere else.
+//! reach Envoy: sealed, and in no other way.
 
 // A test fails by panicking.
 #![allow(
@@ -13,6 +13,7 @@ mod support;
 
 use std::process::Command;
 
+use github_proxy_core::seal::SealKey;
 use support::{errors, outcome, script, Fixture};
 
 /// Has the shape of a private key, which is all that is looked at before GitHub sees a signature.
@@ -108,7 +109,7 @@ fn every_format_names_the_variable_of_the_key() {
 }
 
 #[test]
-fn envoy_gets_the_key_in_its_environment_and_nowhere_else() {
+fn envoy_gets_the_key_sealed_and_in_no_other_way() {
     let fixture = Fixture::new();
     let file = fixture.write("app.pem", &KEY.replace('\n', "\r\n"));
     for (variable, value) in [
@@ -120,20 +121,18 @@ fn envoy_gets_the_key_in_its_environment_and_nowhere_else() {
         assert!(stderr.contains("Envoy ended by itself"), "{stderr}");
         let noted = |name: &str| std::fs::read_to_string(fixture.path(name)).unwrap();
         let environment = noted("environment");
-        assert!(
-            environment.contains(&format!("GITHUB_APP_MAIN_PEM={KEY}")),
-            "{variable}"
-        );
-        assert!(
-            !environment.contains("GITHUB_APP_MAIN_PEM_FILE"),
-            "{variable}"
-        );
-        assert!(
-            noted("bootstrap").contains("GITHUB_APP_MAIN_PEM"),
-            "{variable}"
-        );
-        for name in ["arguments", "bootstrap"] {
-            assert!(!noted(name).contains("hunter2"), "{variable}, {name}");
+        let key = environment
+            .lines()
+            .find_map(|line| line.strip_prefix("GITHUB_PROXY_SEAL_KEY="));
+        let key = SealKey::from_hex(key.unwrap()).unwrap();
+        let bootstrap = noted("bootstrap");
+        let (_, sealed) = bootstrap.split_once("\"pem_sealed\": \"").unwrap();
+        let (sealed, _) = sealed.split_once('"').unwrap();
+        assert_eq!(key.open("pem/MAIN", sealed).unwrap().expose(), KEY);
+        for name in ["arguments", "bootstrap", "environment"] {
+            let noted = noted(name);
+            assert!(!noted.contains("hunter2"), "{variable}, {name}");
+            assert!(!noted.contains("GITHUB_APP_MAIN_PEM"), "{variable}, {name}");
         }
     }
 }

@@ -41,7 +41,7 @@ impl Stream {
         let mut failed = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Identify(client) => host::identify(&client),
+                Effect::Note(note, text) => host::note(note.as_str(), &text),
                 Effect::Ask(call) => {
                     if !self.ask(&call) {
                         failed.push(Event::Cluster {

@@ -78,9 +78,9 @@ pub fn is_local_response() -> bool {
     !matches!(details, Ok(Some(details)) if details == b"via_upstream")
 }
 
-/// Names the client to Envoy: `%FILTER_STATE(wasm.client:PLAIN)%` in access logs.
-pub fn identify(client: &str) {
-    let _ = hostcalls::set_property(vec!["client"], Some(client.as_bytes()));
+/// Tells Envoy something for its access logs: `%FILTER_STATE(wasm.<name>:PLAIN)%`.
+pub fn note(name: &str, text: &str) {
+    let _ = hostcalls::set_property(vec![name], Some(text.as_bytes()));
 }
 
 /// Fields as text, which the SDK wants: what is not UTF-8 in a value is not ASCII either.

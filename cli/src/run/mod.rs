@@ -182,6 +182,8 @@ fn start_envoy(
     let mut command = child::command(program);
     command.arg("--config-path").arg(bootstrap);
     command.args(["--disable-hot-restart", "--log-level", "warning"]);
+    // Whoever follows the access log does not wait ten seconds for it.
+    command.args(["--file-flush-interval-msec", "1000"]);
     if let Some(concurrency) = placement.concurrency {
         command.args(["--concurrency", &concurrency.to_string()]);
     }

@@ -155,7 +155,7 @@ async fn what_cannot_be_taken_over_is_refused_and_counted() {
         ),
     ];
     for (refusals, (text, reason)) in bad.iter().enumerate() {
-        write(&file, &[text.clone()]);
+        write(&file, std::slice::from_ref(text));
         until_said(&proxy, "the running one stays", refusals + 1).await;
         until_said(&proxy, reason, 1).await;
         assert_eq!(ask(&proxy, &format!("bad={refusals}")).await, 200);

@@ -4,7 +4,6 @@
 use e2e::proxy::Setup;
 use e2e::{process, wait, GitHub, Proxy, Redis};
 use rustix::process::Signal;
-use serde_json::json;
 use std::net::TcpListener;
 use std::process::Command;
 
@@ -225,39 +224,4 @@ async fn a_minted_token_works() {
         .request("GET", "/user")
         .header("authorization", &format!("token {token}"));
     assert_eq!(request.send().await.status, 200);
-}
-
-/// The access log names the client and no secret, and is written only when asked for.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_access_log_names_the_client() {
-    let github = GitHub::start().await;
-    let setup = Proxy::before(&github);
-    let path = setup.folder().join("access.log");
-    let setup = setup
-        .argument("--access-log")
-        .argument(&path.display().to_string());
-    let proxy = setup.start().await;
-    github.put_json("/things/1", json!({"n": 1}));
-    proxy.get("/things/1?private=query").await;
-    proxy
-        .request("GET", "/things/1")
-        .without("authorization")
-        .send()
-        .await;
-    let (_, _folder) = {
-        proxy.process().signal(Signal::TERM);
-        proxy.end().await
-    };
-    let log = std::fs::read_to_string(&path).expect("a log");
-    let lines: Vec<serde_json::Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    assert_eq!(lines[0]["client"], "test");
-    assert_eq!(
-        (lines[0]["path"].clone(), lines[0]["status"].clone()),
-        (json!("/things/1"), json!(200))
-    );
-    assert_eq!(lines[1]["status"], 401);
-    assert!(!log.contains("private"), "{log}");
 }

@@ -1,7 +1,7 @@
 //! Who asks, for what, and may they: the guards of a request, top to bottom.
 
 use super::errand::Errand;
-use super::{lead, serve, Admitted, Effect, Phase, World};
+use super::{lead, notes, serve, Admitted, Effect, Phase, World};
 use crate::auth;
 use crate::budget::Budget;
 use crate::cache::key::Key;
@@ -32,12 +32,13 @@ pub(super) fn arrive(
     effects: &mut Vec<Effect>,
 ) -> Phase {
     let method = headers.text(":method").unwrap_or_default().to_owned();
+    notes::of_request(&headers, effects);
     if cors::is_preflight(&method, &headers) {
         return serve::preflight(&method, world.now, effects);
     }
     match admit(&method, headers, me, has_body, world) {
         Ok((admitted, cacheability)) => {
-            effects.push(Effect::Identify(admitted.client.clone()));
+            notes::of_client(&admitted.client, effects);
             match cacheability {
                 Cacheability::Cacheable => lead::board(admitted, world, effects),
                 Cacheability::RateLimit => serve::rate_limit(&admitted, world, effects),
@@ -51,7 +52,7 @@ pub(super) fn arrive(
         }
         Err(Refused { client, refusal }) => {
             if let Some(client) = &client {
-                effects.push(Effect::Identify(client.clone()));
+                notes::of_client(client, effects);
             }
             let client = client.unwrap_or_else(|| "-".to_owned());
             serve::refuse(&client, &method, world.now, refusal, effects)

@@ -4,7 +4,7 @@
 use super::collect::{self, Collecting, Copy};
 use super::errand::{Asked, Errand, Forwarded, Part};
 use super::{
-    lead, serve, Admitted, Closed, Effect, Judging, Passing, Phase, Reply, ReplyBody, World,
+    lead, notes, serve, Admitted, Closed, Effect, Judging, Passing, Phase, Reply, ReplyBody, World,
 };
 use crate::cache::entry::Entry;
 use crate::cache::key::Key;
@@ -129,6 +129,13 @@ impl Forwarded {
             response.status,
             !counted,
         )));
+        notes::of_answer(
+            &self.grant.name,
+            resource,
+            counted,
+            &response.headers,
+            effects,
+        );
         if let Some(learnt) = learnt {
             self.report(&learnt, world, effects);
         }

@@ -11,8 +11,8 @@ use crate::upstream::Edit;
 /// What to do, in this order.
 #[derive(Debug)]
 pub enum Effect {
-    /// Names the client to Envoy, for its access logs.
-    Identify(String),
+    /// Tells Envoy something about the request, for its access logs.
+    Note(Note, String),
     /// Asks the cache cluster; the answer comes back as `Event::Cluster`.
     Ask(Call),
     /// Writes to the cache cluster, then gives the claim on the key back. Outlives the request.
@@ -47,6 +47,40 @@ pub enum Effect {
     Record(Metric),
     /// One line for the operator.
     Warn(String),
+}
+
+/// What access logs can show: `%FILTER_STATE(wasm.<name>:PLAIN)%`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The client's name.
+    Client,
+    /// What was asked for, without the query: normalised, unless it was refused for its form.
+    Path,
+    /// The trace that the request is a part of (W3C Trace Context).
+    TraceId,
+    /// The name of the credential that GitHub was asked with last.
+    Credential,
+    /// What GitHub counted that request against.
+    Resource,
+    /// Whether it did: `counted` or `free`.
+    Cost,
+    /// GitHub's name for its answer, which its support asks for.
+    GithubRequestId,
+}
+
+impl Note {
+    /// Its name in filter state; Envoy takes names of one part only.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Path => "path",
+            Self::TraceId => "trace_id",
+            Self::Credential => "credential",
+            Self::Resource => "resource",
+            Self::Cost => "cost",
+            Self::GithubRequestId => "github_request_id",
+        }
+    }
 }
 
 /// A write to the cache cluster.

@@ -23,6 +23,7 @@ mod errand;
 mod event;
 mod failover;
 mod lead;
+mod notes;
 mod serve;
 
 use crate::budget::Budget;
@@ -45,7 +46,7 @@ use crate::rewrite::{BodyRewriter, Origins, Rewrite};
 use crate::shared::SharedData;
 
 pub use self::collect::Collecting;
-pub use self::effect::{Deposit, Effect, Reply, ReplyBody};
+pub use self::effect::{Deposit, Effect, Note, Reply, ReplyBody};
 pub use self::errand::{Errand, Forwarded};
 pub use self::event::Event;
 pub use self::lead::LookingUp;
