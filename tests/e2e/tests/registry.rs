@@ -58,7 +58,7 @@ fn faults() -> Vec<(String, &'static str)> {
         (client("name: a\ntoken: t\nscope: []"), "clients[0].scope"),
         (client("name: a\ntoken: t\nscopes: []"), "clients[0].scopes"),
         (client("name: a\ntoken: t\nscopes: {}"), "clients[0].scopes"),
-        (scope("method: GET"), "clients[0].scopes[0]"),
+        (scope("{}"), "clients[0].scopes[0]"),
         (
             scope("{method: GET, path: '(' }"),
             "clients[0].scopes[0].path",

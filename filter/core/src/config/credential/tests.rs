@@ -226,7 +226,8 @@ fn each_fault_names_its_key_and_what_is_expected() {
         ),
         (
             app(json!({ "pem": KEY })),
-            "credentials[0].pem: unknown key, expected one of: name, pat_env, app_id".to_owned(),
+            "credentials[0].pem: unknown key, expected one of: name, pat_env, pat_sealed, app_id"
+                .to_owned(),
         ),
         (
             pat("GITHUB_PAT_NONE"),
