@@ -39,6 +39,17 @@ pub fn envoy_versions() -> PathBuf {
     target().join("tools/envoy")
 }
 
+/// Something below `target/tools`, which `scripts/setup --test` puts there.
+pub fn tool(name: &str) -> PathBuf {
+    let path = target().join("tools").join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run scripts/setup --test",
+        path.display()
+    );
+    path
+}
+
 fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().and_then(|data| data.modified()).ok()
 }

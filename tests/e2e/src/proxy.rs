@@ -194,6 +194,11 @@ impl Proxy {
         self.address
     }
 
+    /// Where Envoy's admin interface is.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// What Envoy's admin interface answers.
     pub async fn admin(&self, target: &str) -> Response {
         Request::new(self.admin, "GET", target).send().await
