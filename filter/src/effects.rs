@@ -69,6 +69,11 @@ impl Stream {
                     host::edit(MapType::HttpResponseHeaders, edits);
                     outcome = Outcome::Released;
                 }
+                Effect::Substitute { status, headers } => {
+                    host::substitute(status, &headers);
+                    outcome = Outcome::Released;
+                }
+                Effect::FillBody(body) => host::replace_body(body.bytes()),
                 Effect::Reply(reply) => {
                     host::reply(reply.status, &reply.headers, reply.body.bytes());
                     outcome = Outcome::Replied;

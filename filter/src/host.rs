@@ -46,6 +46,14 @@ pub fn edit(map: MapType, edits: Vec<Edit>) {
     }
 }
 
+/// Puts another header section in the place of the response's own.
+pub fn substitute(status: u16, headers: &Headers) {
+    let status = status.to_string();
+    let mut fields = vec![(":status", status.as_bytes())];
+    fields.extend(headers.iter());
+    let _ = hostcalls::set_map_bytes(MapType::HttpResponseHeaders, fields);
+}
+
 /// A part of a body, or the whole body of a callout's answer.
 pub fn body(buffer: BufferType, size: usize) -> Vec<u8> {
     hostcalls::get_buffer(buffer, 0, size)

@@ -118,6 +118,7 @@ fn the_filters_stand_in_the_order_that_the_filter_needs() {
     let expected = [
         "envoy.filters.http.compressor",
         "github_proxy",
+        "envoy.filters.http.lua",
         "envoy.filters.http.decompressor",
         "envoy.filters.http.router",
     ];

@@ -118,6 +118,16 @@ impl Upstream {
         (upstream, address)
     }
 
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("its address")
+    }
+
+    /// Takes the header section of the next request, on the same connection.
+    pub async fn next(&mut self) -> String {
+        self.wire().head().await
+    }
+
     fn wire(&mut self) -> &mut Wire {
         self.stream.as_mut().expect("a connection")
     }

@@ -16,8 +16,9 @@ const DESCRIBING: [&str; 4] = [
     "last-modified",
 ];
 
-/// What a client that came in at `root` should see: URLs of the API lead there.
-fn rewritten(value: &Value, root: &str) -> Value {
+/// What a client should see: URLs of the API lead to `api`, and those of uploads to the mount at
+/// `root`.
+fn rewritten(value: &Value, api: &str, root: &str) -> Value {
     match value {
         Value::String(text) => {
             let led_to = |from: &str, to: String| {
@@ -25,22 +26,26 @@ fn rewritten(value: &Value, root: &str) -> Value {
                 let ends = rest.is_empty() || rest.starts_with(['/', '?', '#', '{']);
                 ends.then(|| Value::from(format!("{to}{rest}")))
             };
-            led_to("https://api.github.com", root.to_owned())
+            led_to("https://api.github.com", api.to_owned())
                 .or_else(|| led_to("https://uploads.github.com", format!("{root}/api/uploads")))
                 .unwrap_or_else(|| value.clone())
         }
-        Value::Array(items) => items.iter().map(|item| rewritten(item, root)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| rewritten(item, api, root))
+            .collect(),
         Value::Object(members) => {
             let members = members.iter();
-            let members = members.map(|(key, member)| (key.clone(), rewritten(member, root)));
+            let members = members.map(|(key, member)| (key.clone(), rewritten(member, api, root)));
             Value::Object(members.collect())
         }
         _ => value.clone(),
     }
 }
 
-/// Each example: the first answer through the proxy and the second one are what they should be,
-/// byte for byte, and the second costs nothing.
+/// Each example: the first answer through the proxy, the second one, and one on the other mount are
+/// what they should be, byte for byte, and only the first costs something. With rewriting off they
+/// are GitHub's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_passes_unchanged_and_is_paid_for_once() {
     let file = catalogue::installed();
@@ -49,6 +54,8 @@ async fn every_example_passes_unchanged_and_is_paid_for_once() {
     let examples = github.load_openapi(&file).expect("a description");
     assert!(examples.len() > 300, "only {} examples", examples.len());
     let proxy = Proxy::before(&github).start().await;
+    let plain = Proxy::before(&github).env("REWRITE_URLS", "false");
+    let plain = plain.start().await;
     github.set_quota("*", "*", 1_000_000, 3_600);
 
     let root = format!("http://{}", proxy.address());
@@ -64,7 +71,7 @@ async fn every_example_passes_unchanged_and_is_paid_for_once() {
         if direct.status != 200 || direct.body != example.body.to_string() {
             wrong.push("the simulator does not serve it".to_owned());
         }
-        let expected = rewritten(&example.body, &root).to_string();
+        let expected = rewritten(&example.body, &root, &root).to_string();
         for (which, response) in [("first", &first), ("second", &second)] {
             if (response.status, &response.body[..]) != (200, expected.as_bytes()) {
                 wrong.push(format!("the {which} body differs ({})", response.status));
@@ -75,12 +82,23 @@ async fn every_example_passes_unchanged_and_is_paid_for_once() {
                 }
             }
         }
+        // The same entry on the other mount; all of it as it is, where nothing is rewritten.
+        let mounted = proxy.get(&format!("/api/v3{}", example.path)).await;
+        let expected = rewritten(&example.body, &format!("{root}/api/v3"), &root).to_string();
+        if mounted.body != expected {
+            wrong.push("the body at /api/v3 differs".to_owned());
+        }
         let costs: Vec<Cost> = github
             .requests_after(before)
             .iter()
             .map(|it| it.cost)
             .collect();
-        if costs != [Cost::Counted, Cost::Free] {
+        for which in ["first", "second"] {
+            if plain.get(&example.path).await.body != direct.body {
+                wrong.push(format!("the {which} body that is not rewritten differs"));
+            }
+        }
+        if costs != [Cost::Counted, Cost::Free, Cost::Free] {
             wrong.push(format!(
                 "the costs were {costs:?} ({}; {})",
                 first.cache(),

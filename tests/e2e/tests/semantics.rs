@@ -2,6 +2,7 @@
 //! they do at GitHub.
 
 use e2e::cache_status::{BYPASS, MISS, REVALIDATED, UNSTORED};
+use e2e::{raw, TOKEN};
 use github_simulator::{Content, Document};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -253,7 +254,6 @@ async fn a_strong_tag_survives_compression_as_a_weak_one() {
 
 /// What comes from the cache is compressed for clients that ask for it, as what comes from GitHub.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "answers made in the response phase pass no compressor"]
 async fn cached_answers_are_compressed_too() {
     let (github, proxy) = e2e::start().await;
     github.put_json("/things/long", json!({"text": "abc ".repeat(2_000)}));
@@ -266,6 +266,49 @@ async fn cached_answers_are_compressed_too() {
             (response.cache(), response.header("content-encoding")),
             (expected, "gzip")
         );
+        assert!(response.body.len() < 1_000, "{} bytes", response.body.len());
+    }
+    let plain = proxy.get("/things/long").await;
+    assert_eq!(plain.header("content-length"), plain.body.len().to_string());
+}
+
+/// A 304 ends with its header section, whoever decided on it and whatever the client may get: a
+/// byte more would be taken for the beginning of the next answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_304_has_no_content_on_the_wire() {
+    let (github, proxy) = e2e::start().await;
+    github.put_json("/things/long", json!({"text": "abc ".repeat(2_000)}));
+    let ask = |more: &'static str| {
+        let request = format!(
+            "GET /things/long HTTP/1.1\r\nhost: x\r\nuser-agent: e2e\r\nconnection: close\r\n\
+             authorization: token {TOKEN}\r\nif-none-match: *\r\naccept-encoding: gzip\r\n{more}\r\n"
+        );
+        let address = proxy.address();
+        async move { raw::until_closed(address, request.as_bytes()).await }
+    };
+    for more in ["", "cache-control: no-store\r\n"] {
+        for _ in 0..2 {
+            let answer = String::from_utf8_lossy(&ask(more).await).into_owned();
+            assert_eq!(raw::status(&answer), 304, "{answer}");
+            assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+            assert!(!answer.contains("transfer-encoding"), "{answer}");
+            assert!(!answer.contains("content-encoding"), "{answer}");
+        }
+        proxy.get("/things/long").await;
+    }
+}
+
+/// The length that HEAD tells is that of the body that GET sends, with the URLs of that mount.
+#[tokio::test(flavor = "multi_thread")]
+async fn head_tells_the_length_of_what_get_sends() {
+    let (_github, proxy) = e2e::start().await;
+    for mount in ["", "/api/v3"] {
+        let target = format!("{mount}/repos/octocat/hello-world");
+        let get = proxy.get(&target).await;
+        let head = proxy.request("HEAD", &target).send().await;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        assert_eq!(head.header("content-length"), get.body.len().to_string());
+        assert_eq!(head.header("etag"), get.header("etag"));
     }
 }
 

@@ -72,6 +72,7 @@ async fn an_enterprise_server_lies_below_a_path() {
         ("GET", "/api/v3/users/octocat", "/api/v3/users/octocat", 200),
         ("POST", "/graphql", "/api/graphql", 200),
         ("POST", "/api/graphql", "/api/graphql", 200),
+        ("POST", "/api/v3/graphql", "/api/graphql", 200),
         (
             "GET",
             "/repos/octocat/hello-world/issues?page=2",
@@ -117,6 +118,8 @@ async fn clients_of_an_enterprise_server_need_no_change() {
         ("GET", "/users/octocat", "/users/octocat"),
         ("GET", "/api/v3/users/octocat", "/users/octocat"),
         ("POST", "/api/graphql", "/graphql"),
+        ("POST", "/api/v3/graphql", "/graphql"),
+        ("POST", "/graphql", "/graphql"),
         ("GET", "/api/v3", "/"),
         ("GET", "/api/v3/", "/"),
     ] {

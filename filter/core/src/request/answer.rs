@@ -206,6 +206,12 @@ impl Forwarded {
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
+        // A 304 has no content, whatever Envoy announces of it (see `Phase::Substituting`).
+        let announced = matches!(delivery, Delivery::Stream { end: false, .. });
+        let delivery = match response.status {
+            304 if announced => Delivery::Whole(Vec::new()),
+            _ => delivery,
+        };
         let around = match &self.errand.part {
             Part::Around(status) => Some(*status),
             Part::Cached { .. } => None,
@@ -223,7 +229,15 @@ impl Forwarded {
                 effects,
             )
             .phase(),
-            (None, 304) if self.asked != Asked::Nothing => self.confirmed(response, world, effects),
+            (None, 304) if self.asked != Asked::Nothing => {
+                let has_content = announced && !self.errand.admitted.is_head();
+                let phase = self.confirmed(response, world, effects);
+                if has_content {
+                    serve::in_place(phase, effects)
+                } else {
+                    phase
+                }
+            }
             (None, status) if response.local || status >= 500 => {
                 self.failed(response, delivery, world, effects)
             }

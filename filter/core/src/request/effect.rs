@@ -32,6 +32,15 @@ pub enum Effect {
     Reply(Reply),
     /// Lets the upstream's response through with these changes.
     Pass(Vec<Edit>),
+    /// Lets the upstream's response through with another header section; its body follows.
+    Substitute {
+        /// HTTP status.
+        status: u16,
+        /// Without pseudo fields; sanitised.
+        headers: Headers,
+    },
+    /// Puts these bytes in the place of those of the body that are in hand.
+    FillBody(ReplyBody),
     /// Puts these bytes in the place of those of the body that are in hand.
     ReplaceBody(Vec<u8>),
     /// Tells another request what became of the flight of `key`.

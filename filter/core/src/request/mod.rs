@@ -8,6 +8,7 @@
 //!          └─► Forwarded ─┬─► Judging ─► …              the body tells what the status means
 //!                         ├─► (Retrying ─►) Resending ─► …   again, on another credential
 //!                         ├─► Collecting ─► Closed      a body streams past and is kept
+//!                         ├─► Substituting ─► Closed    the stored body takes the place of a 304's
 //!                         └─► Closed                    answered, or passed through
 //! ```
 //!
@@ -143,6 +144,9 @@ pub enum Phase {
     Collecting(Box<Collecting>),
     /// GitHub's body streams to the client, and the URLs in it are rewritten.
     Passing(Box<Passing>),
+    /// The client is answered in the place of GitHub's 304, but for the body. That is only
+    /// possible where Envoy announces one, which a filter of the shipped configuration makes it do.
+    Substituting(Box<Substituting>),
     /// Answered, or given to Envoy for good; only its end is still to come.
     Closed(Option<Closed>),
 }
@@ -187,7 +191,7 @@ impl Phase {
     pub fn wants_response_body(&self) -> bool {
         matches!(
             self,
-            Self::Judging(_) | Self::Collecting(_) | Self::Passing(_)
+            Self::Judging(_) | Self::Collecting(_) | Self::Passing(_) | Self::Substituting(_)
         )
     }
 }
@@ -251,6 +255,25 @@ impl Passing {
             Phase::Closed(Some(self.closed))
         } else {
             Phase::Passing(self)
+        }
+    }
+}
+
+/// A body that takes the place of an empty one.
+#[derive(Debug)]
+pub struct Substituting {
+    body: ReplyBody,
+    closed: Closed,
+}
+
+impl Substituting {
+    fn chunk(mut self: Box<Self>, end: bool, effects: &mut Vec<Effect>) -> Phase {
+        let body = std::mem::replace(&mut self.body, ReplyBody::Empty);
+        effects.push(Effect::FillBody(body));
+        if end {
+            Phase::Closed(Some(self.closed))
+        } else {
+            Phase::Substituting(self)
         }
     }
 }
@@ -334,6 +357,7 @@ pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Ef
             it.chunk(chunk, end, world, &mut effects)
         }
         (Phase::Passing(it), Event::Body { chunk, end }) => it.chunk(&chunk, end, &mut effects),
+        (Phase::Substituting(it), Event::Body { end, .. }) => it.chunk(end, &mut effects),
         (Phase::Resending(it), Event::Resent(answer)) => it.resent(answer, world, &mut effects),
         (
             Phase::LookingUp(it),
@@ -384,6 +408,10 @@ fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase
         Phase::Judging(it) => Some(it.forwarded.errand.admitted),
         Phase::Collecting(it) => Some(it.admitted),
         Phase::Passing(it) => {
+            it.closed.report(world, effects);
+            None
+        }
+        Phase::Substituting(it) => {
             it.closed.report(world, effects);
             None
         }

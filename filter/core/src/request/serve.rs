@@ -1,6 +1,6 @@
 //! Answers that the proxy gives itself: from a stored response, or a refusal.
 
-use super::{depart, Admitted, Closed, Effect, Phase, Reply, ReplyBody, World};
+use super::{depart, Admitted, Closed, Effect, Phase, Reply, ReplyBody, Substituting, World};
 use crate::budget::Account;
 use crate::cache::entry::Entry;
 use crate::cache::status::CacheStatus;
@@ -70,6 +70,31 @@ pub(super) fn entry(
         body,
         effects,
     )
+}
+
+/// Makes the answer that was just given one that takes the place of GitHub's, of which a body is
+/// still to come, instead of one beside it: so it passes the filters between here and the client,
+/// above all Envoy's compressor. One without a body has no need of that.
+pub(super) fn in_place(phase: Phase, effects: &mut Vec<Effect>) -> Phase {
+    let Phase::Closed(Some(closed)) = phase else {
+        return phase;
+    };
+    match effects.pop() {
+        Some(Effect::Reply(reply)) if !reply.body.bytes().is_empty() => {
+            let Reply {
+                status,
+                mut headers,
+                body,
+            } = reply;
+            headers.set("content-length", body.bytes().len().to_string());
+            effects.push(Effect::Substitute { status, headers });
+            Phase::Substituting(Box::new(Substituting { body, closed }))
+        }
+        last => {
+            effects.extend(last);
+            Phase::Closed(Some(closed))
+        }
+    }
 }
 
 /// Whether `tag` is what GitHub would have given a credential of the pool for this body: a

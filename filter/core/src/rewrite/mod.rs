@@ -142,12 +142,16 @@ impl Rewrite {
         is_id.then(|| format!("{root}{}?{query}", self.path))
     }
 
-    /// Whether a body with these fields is rewritten: JSON, as it is.
+    /// Whether a body with these fields is rewritten: the whole of a JSON text of GitHub's own. A
+    /// file's raw content is somebody else's, even if its type is called
+    /// `application/vnd.github.raw+json`.
     pub fn applies_to(headers: &Headers) -> bool {
         let kind = headers.text("content-type").unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let is_json = kind == "application/json" || kind.ends_with("+json");
-        is_json && !headers.has("content-encoding")
+        let is_raw = kind.contains(".raw");
+        let is_part = headers.has("content-range");
+        is_json && !is_raw && !is_part && !headers.has("content-encoding")
     }
 
     /// Rewrites a body part by part.
@@ -232,6 +236,15 @@ mod tests {
         assert!(of(&[("content-type", "application/json; charset=utf-8")]));
         assert!(of(&[("content-type", "application/vnd.github+json")]));
         assert!(!of(&[("content-type", "text/plain")]));
+        assert!(!of(&[(
+            "content-type",
+            "application/vnd.github.raw+json; charset=utf-8"
+        )]));
+        assert!(!of(&[("content-type", "application/vnd.github.v3.raw")]));
+        assert!(!of(&[
+            ("content-type", "application/json"),
+            ("content-range", "bytes 0-1/9")
+        ]));
         assert!(!of(&[
             ("content-type", "application/json"),
             ("content-encoding", "br")

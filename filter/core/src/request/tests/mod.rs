@@ -7,6 +7,7 @@ mod flights;
 mod guards;
 mod pool;
 mod rewrite;
+mod substitute;
 
 use super::*;
 use crate::cache::cluster::Operation;

@@ -1,0 +1,60 @@
+//! A 304 of GitHub's becomes the client's 200 in its place, where Envoy announces a body.
+
+use super::*;
+
+fn substitute(flow: &Flow) -> Option<(u16, &Headers)> {
+    flow.effects.iter().find_map(|effect| match effect {
+        Effect::Substitute { status, headers } => Some((*status, headers)),
+        _ => None,
+    })
+}
+
+fn filled(flow: &Flow) -> Option<&[u8]> {
+    flow.effects.iter().find_map(|effect| match effect {
+        Effect::FillBody(body) => Some(body.bytes()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_confirmed_entry_takes_the_place_of_a_304_with_a_body() {
+    let mut fixture = Fixture::new("");
+    fixture.warm("{\"a\":1}");
+    let flow = fixture.get();
+    let flow = fixture.answer(flow, "304", &[], false);
+    let (status, headers) = substitute(&flow).unwrap();
+    assert_eq!((status, headers.text("content-length")), (200, Some("7")));
+    assert!(flow.reply().is_none() && headers.has("cache-status"));
+    assert!(flow.phase.wants_response_body() && !flow.phase.holds_response());
+    let end = |end| Event::Body {
+        chunk: Vec::new(),
+        end,
+    };
+    // All at once, and nothing after it.
+    let flow = fixture.step(flow.phase, end(false));
+    assert_eq!(filled(&flow), Some(&b"{\"a\":1}"[..]));
+    let flow = fixture.step(flow.phase, end(true));
+    assert_eq!(filled(&flow), Some(&b""[..]));
+    assert!(matches!(flow.phase, Phase::Closed(Some(_))));
+}
+
+/// What goes to the client without content must have none to send.
+#[test]
+fn an_answer_without_content_is_a_reply() {
+    let mut fixture = Fixture::new("");
+    fixture.warm("{\"a\":1}");
+    let head = fixture.request("HEAD", "/user", &[]);
+    let head = fixture.answer(head, "304", &[], false);
+    assert_eq!(head.reply().unwrap().status, 200);
+    let known = fixture.request("GET", "/user", &[("if-none-match", "*")]);
+    let known = fixture.answer(known, "304", &[], false);
+    assert_eq!(known.reply().unwrap().status, 304);
+    // A 304 for the client's own precondition, of which nothing is stored, and around the cache.
+    for more in [("if-none-match", "*"), ("cache-control", "no-store")] {
+        let flow = fixture.request("GET", "/other", &[more, ("if-none-match", "*")]);
+        let flow = fixture.answer(flow, "304", &[("etag", "\"x\"")], false);
+        let reply = flow.reply().unwrap();
+        assert_eq!((reply.status, reply.body.bytes().len()), (304, 0));
+        assert_eq!(reply.headers.text("etag"), Some("\"x\""));
+    }
+}
