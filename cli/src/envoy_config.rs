@@ -207,6 +207,12 @@ impl<'a> EnvoyConfig<'a> {
         for (name, source) in TEMPLATES {
             jinja.add_template(name, source)?;
         }
+        let mut plugin = self.plugin.clone();
+        if !["bootstrap.yaml.j2", "wasm.yaml.j2"].contains(&template) {
+            // In an Envoy that this does not set up, buffers may have any size.
+            let cache = plugin.get_mut("cache").and_then(Value::as_object_mut);
+            cache.map(|cache| cache.remove("in_place_bytes"));
+        }
         let clusters = Self::clusters(self.settings);
         let (upstream, uploads) = (&self.settings.upstream, &self.settings.uploads);
         let own_uploads = clusters.uploads != clusters.github;
@@ -233,7 +239,8 @@ impl<'a> EnvoyConfig<'a> {
             "ca_bundle": ca_bundle(),
             "cache": clusters.cache.as_ref().and_then(|cluster| self.cache(cluster)),
             "variables": plugin::variables(&self.plugin),
-            "plugin": format!("{:#}", self.plugin),
+            "buffer_bytes": plugin::BUFFER_BYTES,
+            "plugin": format!("{:#}", plugin),
         })))?;
         Ok(format!("{}\n", rendered.trim_end()))
     }

@@ -14,6 +14,9 @@ use crate::env::{Credential, CredentialKind, Settings, Variables};
 use crate::faults::Faults;
 use crate::registry_file::RegistryFile;
 
+/// What Envoy holds of one message at a time, bytes, as the bootstrap says.
+pub const BUFFER_BYTES: u64 = 1024 * 1024;
+
 /// Envoy's clusters, as the filter is to call them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clusters {
@@ -87,6 +90,9 @@ fn cache(settings: &Settings, clusters: &Clusters) -> Value {
         ("stale_if_error_seconds", bounds.stale_if_error_seconds),
     ];
     let mut cache = those_set(numbers);
+    // Goes with the bootstrap's Lua filter. Half of what Envoy buffers there: at all of it, it
+    // loses count of what its buffer holds.
+    cache.insert("in_place_bytes".to_owned(), Value::from(BUFFER_BYTES / 2));
     if let Some(cluster) = &clusters.cache {
         cache.insert("cluster".to_owned(), Value::from(cluster.as_str()));
     }

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use e2e::cache_status::{MISS, REVALIDATED, UNSTORED};
+use e2e::http::Http2;
 use e2e::{burst, GitHub, Proxy};
 use github_simulator::stream::Generated;
 use github_simulator::{Action, Content, Document};
@@ -99,6 +100,58 @@ async fn highly_compressible_bodies_are_not_cut() {
         let response = proxy.get("/things/repetitive").await;
         assert_eq!(response.cache(), expected);
         assert!(response.json() == long, "{} bytes", response.body.len());
+    }
+}
+
+/// A stored body passes Envoy's compressor if Envoy can buffer it, and arrives whole if it cannot:
+/// over either version of HTTP, compressed or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_bodies_of_any_length_arrive_whole() {
+    let (github, proxy) = e2e::start().await;
+    let connection = Http2::connect(proxy.address()).await;
+    const HALF: u64 = MIB / 2;
+    for length in [1, HALF - 1, HALF, HALF + 1, MIB, 3 * MIB] {
+        let path = format!("/things/{length}");
+        github.put(&path, tagged(length));
+        let expected = generated(length);
+        for cache in [MISS, REVALIDATED] {
+            let response = proxy.get(&path).await;
+            assert_eq!(response.cache(), cache);
+            assert!(
+                response.body == expected,
+                "{length}: {}",
+                response.body.len()
+            );
+        }
+        let http2 = connection
+            .clone()
+            .outcome(proxy.request("GET", &path))
+            .await;
+        assert!(http2.expect("an answer").body == expected, "{length}");
+        let zipped = || {
+            proxy
+                .request("GET", &path)
+                .header("accept-encoding", "gzip")
+        };
+        for answer in [
+            zipped().send().await,
+            connection
+                .clone()
+                .outcome(zipped())
+                .await
+                .expect("an answer"),
+        ] {
+            let is_zipped = answer.header("content-encoding") == "gzip";
+            assert_eq!(is_zipped, (1024..=HALF).contains(&length), "{length}");
+            let mut body = Vec::new();
+            if is_zipped {
+                let mut decoder = flate2::read::GzDecoder::new(&answer.body[..]);
+                std::io::Read::read_to_end(&mut decoder, &mut body).expect("gzip");
+            } else {
+                body.extend_from_slice(&answer.body);
+            }
+            assert!(body == expected, "{length}: {}", body.len());
+        }
     }
 }
 

@@ -28,6 +28,9 @@ pub struct Cache {
     pub cluster: Option<String>,
     /// Timeout of one call to that cluster; milliseconds, 1 to 10,000.
     pub timeout_milliseconds: u64,
+    /// The largest stored body that takes the place of a 304's empty one, where Envoy announces
+    /// one; bytes, up to 32 MiB. More than Envoy buffers would be the end of the response.
+    pub in_place_bytes: usize,
 }
 
 impl Default for Cache {
@@ -40,6 +43,7 @@ impl Default for Cache {
             stale_if_error_seconds: 3600,
             cluster: None,
             timeout_milliseconds: 500,
+            in_place_bytes: 0,
         }
     }
 }
@@ -54,6 +58,7 @@ impl Cache {
             "stale_if_error_seconds",
             "cluster",
             "timeout_milliseconds",
+            "in_place_bytes",
         ])?;
         let default = Self::default();
         Some(Self {
@@ -87,6 +92,12 @@ impl Cache {
                 "timeout_milliseconds",
                 1..=10_000,
                 default.timeout_milliseconds,
+            ),
+            in_place_bytes: bytes(
+                &fields,
+                "in_place_bytes",
+                0..=32 * MIB,
+                default.in_place_bytes,
             ),
         })
     }

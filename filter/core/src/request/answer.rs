@@ -233,7 +233,7 @@ impl Forwarded {
                 let has_content = announced && !self.errand.admitted.is_head();
                 let phase = self.confirmed(response, world, effects);
                 if has_content {
-                    serve::in_place(phase, effects)
+                    serve::in_place(phase, world, effects)
                 } else {
                     phase
                 }

@@ -74,13 +74,15 @@ pub(super) fn entry(
 
 /// Makes the answer that was just given one that takes the place of GitHub's, of which a body is
 /// still to come, instead of one beside it: so it passes the filters between here and the client,
-/// above all Envoy's compressor. One without a body has no need of that.
-pub(super) fn in_place(phase: Phase, effects: &mut Vec<Effect>) -> Phase {
+/// above all Envoy's compressor. One without a body has no need of that, and one that is longer
+/// than Envoy buffers cannot be.
+pub(super) fn in_place(phase: Phase, world: &World<'_>, effects: &mut Vec<Effect>) -> Phase {
     let Phase::Closed(Some(closed)) = phase else {
         return phase;
     };
+    let longest = world.proxy.config.cache.in_place_bytes;
     match effects.pop() {
-        Some(Effect::Reply(reply)) if !reply.body.bytes().is_empty() => {
+        Some(Effect::Reply(reply)) if (1..=longest).contains(&reply.body.bytes().len()) => {
             let Reply {
                 status,
                 mut headers,

@@ -18,7 +18,7 @@ fn filled(flow: &Flow) -> Option<&[u8]> {
 
 #[test]
 fn a_confirmed_entry_takes_the_place_of_a_304_with_a_body() {
-    let mut fixture = Fixture::new("");
+    let mut fixture = Fixture::new("\"in_place_bytes\":7");
     fixture.warm("{\"a\":1}");
     let flow = fixture.get();
     let flow = fixture.answer(flow, "304", &[], false);
@@ -38,10 +38,22 @@ fn a_confirmed_entry_takes_the_place_of_a_304_with_a_body() {
     assert!(matches!(flow.phase, Phase::Closed(Some(_))));
 }
 
+/// Envoy would end a response whose body it cannot buffer.
+#[test]
+fn a_body_over_the_limit_is_a_reply() {
+    for cache in ["", "\"in_place_bytes\":6"] {
+        let mut fixture = Fixture::new(cache);
+        fixture.warm("{\"a\":1}");
+        let flow = fixture.get();
+        let flow = fixture.answer(flow, "304", &[], false);
+        assert_eq!(flow.reply().unwrap().body.bytes(), b"{\"a\":1}");
+    }
+}
+
 /// What goes to the client without content must have none to send.
 #[test]
 fn an_answer_without_content_is_a_reply() {
-    let mut fixture = Fixture::new("");
+    let mut fixture = Fixture::new("\"in_place_bytes\":100");
     fixture.warm("{\"a\":1}");
     let head = fixture.request("HEAD", "/user", &[]);
     let head = fixture.answer(head, "304", &[], false);
