@@ -23,6 +23,7 @@ pub mod raw;
 pub mod redis;
 pub mod stats;
 pub mod steady;
+pub mod stock;
 pub mod tls;
 pub mod traces;
 pub mod wait;

@@ -3,64 +3,20 @@
 
 use e2e::cache_status::REVALIDATED;
 use e2e::github::CREDENTIALS;
-use e2e::process::{Ended, Process};
-use e2e::proxy::Setup;
-use e2e::{binaries, wait, GitHub, Proxy, Request, TOKEN};
+use e2e::process::Ended;
+use e2e::stock::{envoy, printed};
+use e2e::{wait, GitHub, Proxy, Request, TOKEN};
 use serde_json::json;
-use std::net::{SocketAddr, TcpListener};
-use std::process::Command;
-use tempfile::TempDir;
-
-/// A free address: Envoy is told the port, since there is no `run` to choose one.
-fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
-}
-
-/// The bootstrap that `config` prints for this GitHub, and where its Envoy will listen.
-fn printed(setup: &Setup) -> (String, SocketAddr) {
-    let (listen, admin) = (free(), free());
-    let mut command = setup.command("config");
-    command.args(["--format", "bootstrap", "--listen", &listen.to_string()]);
-    command.args(["--admin", &admin.to_string()]);
-    let output = command.output().expect("the command runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    (String::from_utf8(output.stdout).expect("text"), listen)
-}
-
-/// An Envoy with that text as its configuration, and the credentials in its environment.
-fn envoy(bootstrap: &str) -> (Process, TempDir) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("envoy.yaml");
-    std::fs::write(&path, bootstrap).expect("a temporary file");
-    let mut command = Command::new(binaries::envoy());
-    command.arg("--config-path").arg(&path);
-    command.args([
-        "--concurrency",
-        "1",
-        "--disable-hot-restart",
-        "--log-level",
-        "warning",
-    ]);
-    for (name, secret, _) in CREDENTIALS {
-        command.env(format!("GITHUB_PAT_{name}"), secret);
-    }
-    (Process::start(command), folder)
-}
 
 /// The printed bootstrap works as it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stock_envoy_runs_what_is_printed() {
     let github = GitHub::start().await;
-    let (bootstrap, address) = printed(&Proxy::before(&github));
-    let (process, _folder) = envoy(&bootstrap);
+    let printed = printed(&Proxy::before(&github));
+    let (process, _folder) = envoy(&printed.bootstrap);
     github.put_json("/things/1", json!({"n": 1}));
     let ask = || {
-        let request = Request::new(address, "GET", "/things/1");
+        let request = Request::new(printed.listen, "GET", "/things/1");
         request
             .header("authorization", &format!("token {TOKEN}"))
             .outcome()
@@ -77,7 +33,7 @@ async fn a_stock_envoy_runs_what_is_printed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_plugin_configuration_is_refused_with_its_place() {
     let github = GitHub::start().await;
-    let (bootstrap, _) = printed(&Proxy::before(&github));
+    let bootstrap = printed(&Proxy::before(&github)).bootstrap;
     for (good, bad, place) in [
         (
             "\"token_sha256\"",

@@ -2,6 +2,9 @@
 //! left, the memory of the VMs. One worker looks once a second and sets the gauges for all, so
 //! that they are there from the start, and change when time alone changes something.
 
+mod shown;
+
+use self::shown::Shown;
 use crate::metric::Metric;
 use crate::pool::Pool;
 use crate::shared::{update, SharedData};
@@ -11,12 +14,13 @@ use serde::{Deserialize, Serialize};
 const INTERVAL: u64 = 1_000;
 /// A VM says again how large it is, milliseconds.
 const REPEAT: u64 = 20_000;
-/// A VM that has said nothing for so long is gone, milliseconds.
+/// A VM that has said nothing for so long is gone, and so is a credential that has been missing
+/// for so long, milliseconds.
 const GONE: u64 = 60_000;
 /// VMs that are remembered: one for each worker, some of those that crashed.
 const MOST_VMS: usize = 256;
 
-/// Where the next look is noted, and the sizes of the VMs.
+/// Where it is noted when the next look is due, who has gauges, and how large the VMs are.
 const KEY: &str = "survey";
 
 /// What all VMs share.
@@ -24,6 +28,7 @@ const KEY: &str = "survey";
 struct Ledger {
     next: u64,
     vms: Vec<Vm>,
+    credentials: Vec<Shown>,
 }
 
 /// A WebAssembly VM, which only its own code can measure.
@@ -51,11 +56,15 @@ pub fn look(
         }
         if due {
             ledger.next = now.saturating_add(INTERVAL);
+            shown::follow(&mut ledger.credentials, pool, now);
         }
         let stored = postcard::to_allocvec(&ledger).ok();
-        (stored, due.then_some(ledger.vms))
+        (stored, due.then_some(ledger))
     });
-    let Some(Some(vms)) = due else {
+    let Some(Some(Ledger {
+        vms, credentials, ..
+    })) = due
+    else {
         return Vec::new();
     };
     let total = vms
@@ -68,6 +77,7 @@ pub fn look(
         metrics.push(Metric::credential_state(&member.name, state));
     }
     metrics.extend(pools(pool, shared, now));
+    metrics.extend(shown::clear(&credentials, pool, shared));
     metrics
 }
 
@@ -99,68 +109,4 @@ fn pools(pool: &Pool, shared: &dyn SharedData, now: u64) -> Vec<Metric> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Credential, CredentialKind};
-    use crate::pool::rate::Pace;
-    use crate::secret::Secret;
-    use crate::shared::testing::Map;
-
-    fn bytes(vms: &[Vm]) -> Vec<u64> {
-        vms.iter().map(|vm| vm.bytes).collect()
-    }
-
-    #[test]
-    fn a_vm_is_noted_when_it_grew_or_was_quiet_and_forgotten_when_it_is_gone() {
-        let mut vms = Vec::new();
-        assert!(note(&mut vms, 1, 10, 0));
-        assert!(note(&mut vms, 2, 20, 0));
-        assert!(!note(&mut vms, 1, 10, 19_999), "nothing new");
-        assert!(note(&mut vms, 1, 11, 19_999));
-        assert!(note(&mut vms, 2, 20, 20_000), "it is still there");
-        assert_eq!(bytes(&vms), [11, 20]);
-        assert!(note(&mut vms, 2, 20, 79_999));
-        assert_eq!(bytes(&vms), [20], "the first has been quiet for a minute");
-    }
-
-    #[test]
-    fn the_number_of_vms_is_bounded() {
-        let mut vms = Vec::new();
-        for number in 0..1_000 {
-            note(&mut vms, number, 1, 0);
-        }
-        assert_eq!(vms.len(), MOST_VMS);
-    }
-
-    #[test]
-    fn one_of_the_workers_looks_once_a_second() {
-        let map = Map::default();
-        let credential = Credential {
-            name: "BOT".to_owned(),
-            pool: "default".to_owned(),
-            user: None,
-            kind: CredentialKind::Pat {
-                token: Secret::new("token".to_owned()),
-            },
-        };
-        let pace = Pace {
-            points_per_minute: 0,
-            concurrency: 0,
-        };
-        let pool = Pool::new(&[credential], pace);
-        let names = |metrics: Vec<Metric>| -> Vec<_> {
-            metrics
-                .iter()
-                .map(|it| (it.name.clone(), it.value))
-                .collect()
-        };
-        let first = names(look(&pool, &map, 1, 10, 5_000));
-        assert!(first.contains(&("github_proxy_vm_memory_bytes".to_owned(), 10)));
-        assert!(look(&pool, &map, 2, 30, 5_100).is_empty());
-        let second = names(look(&pool, &map, 1, 10, 6_000));
-        assert!(second.contains(&("github_proxy_vm_memory_bytes".to_owned(), 40)));
-        assert!(second.contains(&("github_proxy_vm_memory_largest_bytes".to_owned(), 30)));
-        let state = "credential=.=BOT;.;github_proxy_credential_state".to_owned();
-        assert!(second.contains(&(state, 0)));
-    }
-}
+mod tests;
