@@ -89,6 +89,14 @@ async fn credentials_change_without_a_restart() {
     // The representation that A paid for is there for B, at no cost.
     assert_eq!(ask(&proxy, "first=1").await, 200);
     assert_eq!(github.paid("/users/octocat?first"), 1);
+    // Of A, which is gone, no gauge tells any more.
+    let removed = [("credential", A.0)];
+    proxy
+        .stats_when("gauges that are 0", |stats| {
+            let mut limits = stats.of("github_proxy_rate_limit_limit", &removed);
+            limits.next().is_some_and(|limit| limit.value == 0.0)
+        })
+        .await;
 
     // Refused by GitHub, and replaced: the new one serves at once.
     let rotated = "ghp_z4RbYt90KcXw2VnQe7SuMd61LpHj83FaZoXD";
