@@ -219,6 +219,8 @@ impl<'a> EnvoyConfig<'a> {
         let rendered = jinja.get_template(template)?.render(Serde(json!({
             "listen": address(self.placement.listen),
             "admin": address(self.placement.admin),
+            // In Linux's abstract namespace, named by what is unique already.
+            "admin_socket": format!("@github-proxy-admin-{}", self.placement.admin),
             "concurrency": self.placement.concurrency,
             "access_log": self.placement.access_log.as_deref().map(access_log),
             "tls": self.placement.tls.as_ref().map(|tls| json!({

@@ -82,7 +82,10 @@ impl Stream {
                 // The body is over (its end came with trailers): there is nothing to replace.
                 Effect::ReplaceBody(_) => {}
                 Effect::Wake { waiter, key, wake } => tell(waiter, key, wake),
-                Effect::Record(metric) => self.vm.metrics.borrow_mut().record(metric),
+                Effect::Record(metric) => {
+                    self.vm.news.borrow_mut().note(&metric, host::now());
+                    self.vm.metrics.borrow_mut().record(metric);
+                }
                 Effect::Warn(line) => log::warn!("{line}"),
             }
         }

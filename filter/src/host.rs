@@ -86,6 +86,13 @@ pub fn is_local_response() -> bool {
     !matches!(details, Ok(Some(details)) if details == b"via_upstream")
 }
 
+/// The name of the filter chain that a request came in by.
+pub fn filter_chain() -> Option<Vec<u8>> {
+    hostcalls::get_property(vec!["xds", "filter_chain_name"])
+        .ok()
+        .flatten()
+}
+
 /// Tells Envoy something for its access logs: `%FILTER_STATE(wasm.<name>:PLAIN)%`.
 pub fn note(name: &str, text: &str) {
     let _ = hostcalls::set_property(vec![name], Some(text.as_bytes()));

@@ -9,10 +9,10 @@ use crate::vm::{self, Callout, Purpose, Vm};
 use github_proxy_core::cache::key::Key;
 use github_proxy_core::config::Config;
 use github_proxy_core::flight::{self, Waiter};
+use github_proxy_core::generation::Generation;
 use github_proxy_core::metric::Metric;
 use github_proxy_core::pool::upkeep::Exchange;
 use github_proxy_core::request::{Event, Proxy};
-use github_proxy_core::shared::update;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
 use sha2::{Digest, Sha256};
@@ -40,15 +40,9 @@ impl Root {
 
     /// Counts a reload once, though every VM configures itself.
     fn count_reload(&self, configuration: &[u8], result: &str) {
-        let new = Sha256::digest(configuration);
-        let first_seen = update(&Shared, "configuration", |last| {
-            if last == new.as_slice() {
-                (None, false)
-            } else {
-                (Some(new.to_vec()), !last.is_empty())
-            }
-        });
-        if first_seen == Some(true) {
+        let digest = Sha256::digest(configuration).into();
+        let accepted = result == "applied";
+        if Generation::offered(&Shared, digest, accepted, host::now()) {
             let metric = Metric::config_reload(result);
             self.vm.metrics.borrow_mut().record(metric);
         }
@@ -188,6 +182,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        self.vm.news.borrow_mut().tell(&Shared, host::now());
         if let Some(proxy) = self.proxy.as_ref().filter(|_| !self.retired) {
             upkeep::run(&self.vm, self.id, proxy);
         }

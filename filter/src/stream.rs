@@ -4,8 +4,10 @@ use crate::effects::Outcome;
 use crate::host::{self, Shared};
 use crate::vm::{Purpose, Vm};
 use github_proxy_core::flight::Waiter;
+use github_proxy_core::header::Headers;
 use github_proxy_core::metric::Metric;
 use github_proxy_core::request::{step, Event, Phase, Proxy, World};
+use github_proxy_core::status;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 use std::cell::{Cell, Ref, RefCell};
@@ -122,6 +124,19 @@ impl Stream {
         }
     }
 
+    /// Whether this is for the status page: the path is as any other where clients come in.
+    fn is_for_status_page(&self, headers: &Headers) -> bool {
+        status::is_meant(headers)
+            && host::filter_chain().as_deref() == Some(status::FILTER_CHAIN.as_bytes())
+    }
+
+    fn show_status(&self, headers: &Headers) {
+        self.vm.news.borrow_mut().tell(&Shared, host::now());
+        self.phase.replace(Phase::Closed(None));
+        let reply = status::answer(headers, &self.proxy, &Shared, host::now());
+        host::reply(reply.status, &reply.headers, reply.body.bytes());
+    }
+
     /// The request is over. Envoy cancels the callouts that it still had.
     fn end(&self) {
         let had_calls = self.phase().awaits_callout();
@@ -169,6 +184,10 @@ impl HttpContext for Http {
             context: self.0.id,
         };
         let headers = host::headers(MapType::HttpRequestHeaders);
+        if self.0.is_for_status_page(&headers) {
+            self.0.show_status(&headers);
+            return Action::Pause;
+        }
         action(self.0.take(Event::Request { headers, me, end }))
     }
 

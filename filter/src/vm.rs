@@ -10,6 +10,7 @@ use github_proxy_core::cache::cluster::Operation;
 use github_proxy_core::metric::Metric;
 use github_proxy_core::request::{Deposit, Worker};
 use github_proxy_core::shared::count;
+use github_proxy_core::tally::News;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
@@ -34,6 +35,8 @@ pub struct Vm {
     pub queue: Cell<u32>,
     /// What the decisions keep between requests.
     pub worker: RefCell<Worker>,
+    /// What the status page has not been told yet.
+    pub news: RefCell<News>,
     /// Ids of stats.
     pub metrics: RefCell<Metrics>,
     /// Requests in flight, by context id.

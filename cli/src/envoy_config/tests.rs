@@ -49,6 +49,15 @@ fn bootstrap(settings: &Settings, placement: &Placement) -> Value {
     )
 }
 
+/// The clusters of the filter's own.
+fn clusters(bootstrap: &Value) -> Vec<Value> {
+    let all = bootstrap["static_resources"]["clusters"]
+        .as_array()
+        .unwrap();
+    let own = |cluster: &&Value| cluster["name"] != "github_proxy_admin";
+    all.iter().filter(own).cloned().collect()
+}
+
 fn filters(bootstrap: &Value) -> BTreeMap<String, Value> {
     let filters = bootstrap.pointer(HCM).unwrap()["http_filters"]
         .as_array()
@@ -135,9 +144,32 @@ fn addresses_are_where_they_were_put() {
         json!({ "address": "127.0.0.1", "port_value": 8080 })
     );
     assert_eq!(
-        address("/admin/address"),
+        address("/static_resources/listeners/1/address"),
         json!({ "address": "::1", "port_value": 9901 })
     );
+}
+
+/// The status page has a place of its own beside Envoy's admin interface, which nothing else
+/// leads to; clients come in elsewhere.
+#[test]
+fn operators_come_in_where_the_filter_knows_them() {
+    let bootstrap = bootstrap(&settings(&[]), &placement());
+    let listeners = &bootstrap["static_resources"]["listeners"];
+    let chains = |listener: usize| listeners[listener]["filter_chains"].clone();
+    let admin = &chains(1)[0];
+    assert_eq!(admin["name"], github_proxy_core::status::FILTER_CHAIN);
+    assert_eq!(chains(0)[0]["name"], Value::Null);
+    let manager = &admin["filters"][0]["typed_config"];
+    assert_eq!(
+        manager["http_filters"][0],
+        filters(&bootstrap)["github_proxy"]
+    );
+    let socket = json!({ "pipe": { "path": "@github-proxy-admin-[::1]:9901" } });
+    assert_eq!(bootstrap["admin"]["address"], socket);
+    let clusters = bootstrap["static_resources"]["clusters"].as_array();
+    let cluster = clusters.unwrap().last().unwrap();
+    let endpoint = cluster.pointer("/load_assignment/endpoints/0/lb_endpoints/0/endpoint");
+    assert_eq!(endpoint.unwrap()["address"], socket);
 }
 
 #[test]
@@ -199,11 +231,7 @@ fn uploads_have_a_cluster_and_a_route_where_their_host_is_another() {
         let bootstrap = bootstrap(&settings(&[("GITHUB_API_URL", api)]), &placement());
         let hosts = &bootstrap.pointer(HCM).unwrap()["route_config"]["virtual_hosts"];
         let routes = hosts[0]["routes"].as_array().unwrap().clone();
-        let clusters = bootstrap["static_resources"]["clusters"]
-            .as_array()
-            .unwrap()
-            .clone();
-        (routes, clusters)
+        (routes, clusters(&bootstrap))
     };
     let (routes, clusters) = of("https://api.github.com");
     let host = json!([{ "name": ":authority", "string_match": { "exact": "uploads.github.com" } }]);
@@ -225,10 +253,7 @@ fn the_cache_cluster_is_there_when_the_cache_is_shared() {
         let github = ("GITHUB_API_URL", "https://ghes.example/api/v3");
         let settings = settings(&[github, ("CACHE_BACKEND_URL", url)]);
         let bootstrap = bootstrap(&settings, &placement());
-        bootstrap["static_resources"]["clusters"]
-            .as_array()
-            .unwrap()
-            .clone()
+        self::clusters(&bootstrap)
     };
     assert_eq!(clusters("inmemory://").len(), 1);
     for (url, kind, host, port) in [
@@ -305,10 +330,7 @@ fn istio_gets_the_same_configuration() {
         values("HTTP_FILTER"),
         [filters(&bootstrap)["github_proxy"].clone()]
     );
-    assert_eq!(
-        json!(values("CLUSTER")),
-        bootstrap["static_resources"]["clusters"]
-    );
+    assert_eq!(values("CLUSTER"), clusters(&bootstrap));
     let mut routes = values("HTTP_ROUTE");
     routes.reverse(); // Each goes before what is there.
     let routes: Vec<_> = routes.iter().map(|route| &route["match"]).collect();

@@ -35,9 +35,10 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 /// The proxy serves.
 pub(super) fn ready(placement: &Placement) {
     print(format_args!(
-        "github-proxy is ready on {} (admin http://{})\n",
+        "github-proxy is ready on {} (admin http://{admin})\n\
+         status page: http://{admin}/-/github-proxy/\n",
         placement.url(),
-        placement.admin
+        admin = placement.admin
     ));
 }
 

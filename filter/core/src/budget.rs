@@ -91,6 +91,14 @@ impl Budget {
         }
     }
 
+    /// The resources that something was spent of in this hour, by all replicas.
+    pub fn resources(&self, shared: &dyn SharedData, now: u64) -> Vec<String> {
+        let lines = shared.get(&self.key()).map(|(bytes, _)| read(&bytes));
+        let lines = lines.unwrap_or_default().into_iter();
+        let lines = lines.filter(|line| line.hour == hour(now));
+        lines.map(|line| line.resource).collect()
+    }
+
     /// Notes a counted request.
     pub fn charge(&self, shared: &dyn SharedData, resource: &str, now: u64) {
         self.edit(shared, resource, now, |line| {

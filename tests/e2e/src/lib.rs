@@ -9,6 +9,7 @@
 
 pub mod apps;
 pub mod binaries;
+pub mod browser;
 pub mod burst;
 pub mod cache_status;
 pub mod clients;

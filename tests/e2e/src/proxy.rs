@@ -194,14 +194,19 @@ impl Proxy {
         self.address
     }
 
-    /// Where Envoy's admin interface is.
+    /// Where the admin interface is.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin
     }
 
+    /// A request to the admin interface.
+    pub fn admin_request(&self, method: &str, target: &str) -> Request {
+        Request::new(self.admin, method, target)
+    }
+
     /// What Envoy's admin interface answers.
     pub async fn admin(&self, target: &str) -> Response {
-        Request::new(self.admin, "GET", target).send().await
+        self.admin_request("GET", target).send().await
     }
 
     /// Envoy's statistics of this moment.

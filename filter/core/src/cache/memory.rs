@@ -36,6 +36,28 @@ struct Record {
     confirmed_at: u64,
 }
 
+/// What the memory level holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Entries, those that have outlived their time included.
+    pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What is in memory now, all workers together.
+pub fn used(shared: &dyn SharedData) -> Used {
+    let mut used = Used::default();
+    for segment in 0..SEGMENTS {
+        let stored = shared.get(&directory(segment));
+        for record in stored.iter().flat_map(|(bytes, _)| read(bytes)) {
+            used.entries += 1;
+            used.bytes += u64::from(record.bytes);
+        }
+    }
+    used
+}
+
 /// What a store changed, for the gauges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
@@ -280,6 +302,8 @@ mod tests {
         assert_eq!((first.entries, second.entries), (1, 0));
         assert_eq!(second.bytes, -50);
         assert_eq!(memory.get(&map, &key(1), 1).unwrap().body().len(), 50);
+        let bytes = u64::try_from(first.bytes + second.bytes).unwrap();
+        assert_eq!(used(&map), Used { entries: 1, bytes });
     }
 
     #[test]

@@ -72,6 +72,17 @@ impl Metric {
         }
     }
 
+    /// The stat's name without labels.
+    pub fn family(&self) -> &str {
+        self.name.rsplit(';').next().unwrap_or_default()
+    }
+
+    /// The value of a label, if the stat has it.
+    pub fn label(&self, label: &str) -> Option<&str> {
+        let mut labels = self.name.split(";.;");
+        labels.find_map(|it| it.strip_prefix(label)?.strip_prefix("=.="))
+    }
+
     fn count(stat: Stat, values: &[&str]) -> Self {
         Self::new(stat, values, 1)
     }

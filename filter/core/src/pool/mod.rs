@@ -143,6 +143,14 @@ impl Member {
         }
     }
 
+    /// `token` for a personal access token, `app` for a GitHub App.
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Pat { .. } => "token",
+            Kind::App { .. } => "app",
+        }
+    }
+
     /// What to send, when there is something valid.
     fn grant(&self, health: &Health, now: u64) -> Option<Grant> {
         let (authorization, tag) = match &self.kind {
