@@ -250,6 +250,18 @@ async fn every_panel_rule_and_documented_query_returns_data() {
         }
     }
 
+    // What is broken here is on its way to somebody; that the proxy is there is not.
+    let broken = r#"ALERTS{alertname="GithubProxyCredentialBroken", credential="C"}"#;
+    data(&prometheus, "an alert", broken).await;
+    data(
+        &prometheus,
+        "an alert",
+        r#"ALERTS{alertname="GithubProxyErrors"}"#,
+    )
+    .await;
+    let silent = r#"ALERTS{alertname=~"GithubProxyAbsent|GithubProxyPredictionFails"}"#;
+    assert_eq!(prometheus.query(silent).await, Ok(Vec::new()));
+
     let mut documented = 0;
     for document in ["README.md", "docs/stats.md", "docs/operations.md"] {
         for query in queries_in(document) {
