@@ -34,6 +34,21 @@ pub fn envoy() -> PathBuf {
     target().join("tools/bin/envoy")
 }
 
+/// The Python that has the clients of `tests/clients/python`.
+pub fn python() -> PathBuf {
+    tool("clients/python/bin/python")
+}
+
+/// The Node.js that runs the clients of `tests/clients/node`.
+pub fn node() -> PathBuf {
+    tool("clients/node/node")
+}
+
+/// Where those clients are.
+pub fn node_modules() -> PathBuf {
+    tool("clients/node/node_modules")
+}
+
 /// The folder with a folder for each version of Envoy that is installed.
 pub fn envoy_versions() -> PathBuf {
     target().join("tools/envoy")

@@ -92,9 +92,12 @@ impl Request {
         if self.body.length == 0 {
             return Some(Value::Object(serde_json::Map::new()));
         }
-        serde_json::from_slice(&self.body.bytes)
-            .ok()
-            .filter(Value::is_object)
+        self.json_of_any_kind().filter(Value::is_object)
+    }
+
+    /// The body as JSON, for the few places that take an array too.
+    pub fn json_of_any_kind(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body.bytes).ok()
     }
 }
 

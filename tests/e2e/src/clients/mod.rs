@@ -33,6 +33,7 @@
 //! Whoever needs more than `compare` (TLS, another upstream) puts the parts together: [`World`],
 //! [`Flow::run_at`], [`mapping::assert_same`], [`proof`].
 
+mod languages;
 pub mod mapping;
 pub mod place;
 mod program;
@@ -40,6 +41,7 @@ pub mod proof;
 pub mod trap;
 pub mod world;
 
+pub use languages::{node, python};
 pub use place::{Mount, Place};
 pub use program::Flow;
 pub use world::World;

@@ -5,7 +5,7 @@ use crate::routes::issues::{changed, known};
 use crate::routes::repos::{get, get_mut};
 use crate::routes::{paging, text, texts, Call};
 use crate::world::{seed, Label, World};
-use serde_json::Value;
+use serde_json::{json, Value};
 
 /// Answers a request below a repository's `/labels`.
 pub fn dispatch(
@@ -99,6 +99,15 @@ pub fn ensure(world: &mut World, id: u64, names: &[String]) {
     }
 }
 
+/// The labels that are wanted for an issue: `{"labels": […]}`, or the array alone.
+fn names(call: &Call<'_>) -> Result<Vec<String>, Reply> {
+    let wanted = match call.request.json_of_any_kind() {
+        Some(names @ Value::Array(_)) => json!({"labels": names}),
+        _ => call.json()?,
+    };
+    Ok(texts(&wanted, "labels").unwrap_or_default())
+}
+
 /// Answers a request below an issue's `/labels`.
 pub fn of_issue(
     call: &Call<'_>,
@@ -111,8 +120,7 @@ pub fn of_issue(
     match (method, rest) {
         ("GET", []) => {}
         ("POST" | "PUT", []) => {
-            let wanted = call.json()?;
-            let names = texts(&wanted, "labels").unwrap_or_default();
+            let names = names(call)?;
             ensure(world, id, &names);
             let found = changed(world, id, issue)?;
             if method == "PUT" {

@@ -1,0 +1,22 @@
+//! PyGithub, unmodified: the same results straight and through the proxy (see `e2e::clients`).
+
+use e2e::clients;
+
+/// Repositories, issues and pull requests with their pages, files, the Git database, search,
+/// errors, and PyGithub's own conditional requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn reading() {
+    let seen = clients::python("pygithub_read.py").compare().await;
+    assert_eq!(seen["issues"].as_array().map(Vec::len), Some(45));
+    assert_eq!(seen["login"], "octocat");
+}
+
+/// Issues, labels, comments, files, the Git database, pull requests, releases with files; each
+/// change is seen by the next read.
+#[tokio::test(flavor = "multi_thread")]
+async fn writing() {
+    let flow = clients::python("pygithub_write.py").writes();
+    let seen = flow.compare().await;
+    assert_eq!(seen["downloaded"], true);
+    assert_eq!(seen["one more"], 1);
+}
