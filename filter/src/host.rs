@@ -46,7 +46,8 @@ pub fn edit(map: MapType, edits: Vec<Edit>) {
     }
 }
 
-/// Puts another header section in the place of the response's own.
+/// Puts another header section in the place of the response's own. Only for the callback that it
+/// came with: the SDK panics where there is none.
 pub fn substitute(status: u16, headers: &Headers) {
     let status = status.to_string();
     let mut fields = vec![(":status", status.as_bytes())];

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use e2e::{raw, GitHub, Proxy, TOKEN};
-use github_simulator::{BaseUrl, Options};
+use github_simulator::{BaseUrl, Mount, Options};
 use serde_json::{json, Value};
 
 /// Two hosts that say of themselves that they are github.com's, each with a world of the same kind.
@@ -69,6 +69,40 @@ async fn assets_are_uploaded_to_the_host_of_the_uploads() {
             assert!(!format!("{entry:?}").contains(TOKEN));
         }
         uploads.reset_log();
+    }
+}
+
+/// A GitHub Enterprise Server takes files beside its API, on the same host.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enterprise_server_takes_them_beside_its_api() {
+    let options = Options {
+        mount: Mount::EnterpriseServer,
+        ..Options::default()
+    };
+    let github = GitHub::start_with(options).await;
+    let url = format!("{}/api/v3", github.api_url());
+    let setup = Proxy::before(&github).env("GITHUB_API_URL", &url);
+    let proxy = setup.start().await;
+    let root = format!("http://{}", proxy.address());
+    for mount in ["", "/api/v3"] {
+        let target = format!("{mount}/repos/octocat/hello-world/releases/latest");
+        let release = proxy.get(&target).await.json();
+        let upload = release["upload_url"].as_str().expect("a template");
+        let path = upload
+            .strip_prefix(&root)
+            .and_then(|it| it.split('{').next());
+        let path = path.unwrap_or_else(|| panic!("{upload}"));
+        assert!(path.starts_with("/api/uploads/repos/"), "{upload}");
+        let name = format!("?name=enterprise{}", mount.len());
+        let request = proxy.request("POST", &format!("{path}{name}"));
+        let created = request.body("content").send().await;
+        assert_eq!(created.status, 201, "{created:?}");
+        let own = created.json()["url"]
+            .as_str()
+            .map(|url| url.starts_with(&root));
+        assert_eq!(own, Some(true), "{created:?}");
+        let last = github.requests().last().map(|it| it.target.clone());
+        assert_eq!(last, Some(format!("{path}{name}")));
     }
 }
 
