@@ -10,7 +10,9 @@
 
 mod support;
 
-use support::{errors, outcome, Fixture};
+use std::fs;
+
+use support::{errors, outcome, Fixture, PAT};
 
 #[test]
 fn check_sums_up_what_is_fine() {
@@ -166,6 +168,44 @@ fn token_refuses_a_name_that_no_registry_accepts() {
         assert!(
             errors[0].starts_with("NAME: expected 1 to 63 letters"),
             "{name}: {errors:?}"
+        );
+    }
+}
+
+/// Settings may be in a file or in a folder of files, which wins over the environment.
+#[test]
+fn settings_may_be_in_a_file() {
+    let fixture = Fixture::new();
+    let file = fixture.write(
+        "env",
+        &format!("# the pool\nGITHUB_PAT_BOT_2='{PAT}'\nCACHE_TTL=60\n"),
+    );
+    let mut check = fixture.command(&["check", "--env-file"]);
+    let (code, stdout, stderr) = outcome(check.arg(&file));
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(
+        stdout.contains("\n  BOT_1 ") && stdout.contains("\n  BOT_2 "),
+        "{stdout}"
+    );
+
+    let folder = fixture.path("folder");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("CACHE_TTL"), "60\n").unwrap();
+    let mut config = fixture.command(&["config"]);
+    config
+        .env("CACHE_TTL", "nonsense")
+        .env("GITHUB_PROXY_ENV_FILE", &folder);
+    let (code, stdout, _) = outcome(&mut config);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("\"ttl_seconds\": 60"), "{stdout}");
+
+    fixture.write("env", "CACHE_TTL=60\nno assignment\n");
+    for command in ["check", "config", "run"] {
+        let mut command = fixture.command(&[command, "--env-file"]);
+        let errors = errors(command.arg(&file));
+        assert_eq!(
+            errors,
+            [format!("{}:2: expected NAME=VALUE", file.display())]
         );
     }
 }

@@ -9,7 +9,7 @@ use crate::vm::{self, Callout, Purpose, Vm};
 use github_proxy_core::cache::key::Key;
 use github_proxy_core::config::Config;
 use github_proxy_core::flight::{self, Waiter};
-use github_proxy_core::generation::Generation;
+use github_proxy_core::generation::{Generation, News, Offer};
 use github_proxy_core::metric::Metric;
 use github_proxy_core::pool::upkeep::Exchange;
 use github_proxy_core::request::{Event, Proxy};
@@ -39,13 +39,14 @@ impl Root {
     }
 
     /// Counts a reload once, though every VM configures itself.
-    fn count_reload(&self, configuration: &[u8], result: &str) {
+    fn count_reload(&self, configuration: &[u8], offer: Offer) {
         let digest = Sha256::digest(configuration).into();
-        let accepted = result == "applied";
-        if Generation::offered(&Shared, digest, accepted, host::now()) {
-            let metric = Metric::config_reload(result);
-            self.vm.metrics.borrow_mut().record(metric);
-        }
+        let metrics = match Generation::offered(&Shared, digest, offer, host::now()) {
+            Some(News::Applied) => Metric::config_reloads("applied", 1),
+            Some(News::Refused(number)) => Metric::config_reloads("refused", number),
+            None => return,
+        };
+        self.vm.metrics.borrow_mut().record(metrics);
     }
 
     /// Delivers a message of another request, or of one's own worker.
@@ -155,21 +156,22 @@ impl RootContext for Root {
                     "github-proxy: configuration refused: credentials: a GitHub App needs Envoy's \
                      \"sign\" function: use Envoy 1.37 or later, or personal access tokens only"
                 );
-                self.count_reload(&configuration, "refused");
+                self.count_reload(&configuration, Offer::Refused);
                 false
             }
             Ok(config) => {
                 self.vm.record(Metric::at_start(&config));
+                let refused = config.refused;
                 self.proxy = Some(Rc::new(Proxy::new(config)));
                 self.vm.adopt();
-                self.count_reload(&configuration, "applied");
+                self.count_reload(&configuration, Offer::Accepted(refused));
                 true
             }
             Err(errors) => {
                 for error in errors {
                     log::error!("github-proxy: configuration refused: {error}");
                 }
-                self.count_reload(&configuration, "refused");
+                self.count_reload(&configuration, Offer::Refused);
                 false
             }
         }

@@ -131,6 +131,7 @@ async fn start(
         settings: &settings,
         running,
         version: 1,
+        refused: 0,
     };
 
     // Webdis is looked after from the start, but nothing waits for it: a cache

@@ -43,6 +43,8 @@ pub(super) struct Reload<'a> {
     pub running: Value,
     /// Of the file that Envoy read last.
     pub version: u64,
+    /// How many versions were refused.
+    pub refused: u64,
 }
 
 /// The content of each file, or why there is none.
@@ -119,16 +121,16 @@ impl Reload<'_> {
             "the new configuration is not valid, the running one stays:",
             faults,
         );
-        // In everything else it is the running one, so that Envoy has nothing to change.
-        let mut refused = self.running.clone();
-        if let Some(document) = refused.as_object_mut() {
-            document.insert(REFUSED.to_owned(), Value::from(self.version + 1));
-        }
-        self.hand_over(self.settings, refused).await.map(|_| ())
+        self.refused += 1;
+        let running = self.running.clone();
+        self.hand_over(self.settings, running).await.map(|_| ())
     }
 
     /// Whether the filter took the configuration over.
-    async fn hand_over(&mut self, settings: &Settings, plugin: Value) -> anyhow::Result<bool> {
+    async fn hand_over(&mut self, settings: &Settings, mut plugin: Value) -> anyhow::Result<bool> {
+        if let Some(plugin) = plugin.as_object_mut() {
+            plugin.insert(REFUSED.to_owned(), self.refused.into());
+        }
         let before = self.admin.reloads().await;
         self.version += 1;
         let config = EnvoyConfig::new(settings, self.placement, plugin);

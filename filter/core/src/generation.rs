@@ -11,14 +11,35 @@ const KEY: &str = "configuration";
 pub struct Generation {
     /// Of the last configuration that was offered.
     digest: [u8; 32],
+    /// How many the command has refused, as far as it was told.
+    told: u64,
     /// How many were taken over after the first one.
     pub applied: u64,
-    /// How many were refused.
+    /// How many were refused, by the filter or by the command.
     pub refused: u64,
     /// When the first one came, Unix milliseconds.
     pub started_at: u64,
     /// When the one in force was taken over, Unix milliseconds.
     pub applied_at: u64,
+}
+
+/// What a VM makes of a configuration that it is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// It takes it over. So many were refused by the command before: a configuration with more of
+    /// them than the last one is that one, offered again to tell it.
+    Accepted(u64),
+    /// It refuses it.
+    Refused,
+}
+
+/// What has to be counted of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// One was taken over.
+    Applied,
+    /// So many were refused.
+    Refused(u64),
 }
 
 impl Generation {
@@ -28,29 +49,43 @@ impl Generation {
         stored.map_or_else(Self::default, |bytes| read(&bytes))
     }
 
-    /// Takes notice of a configuration that a VM was offered, by its digest. Whether it is a
-    /// change that no VM has counted yet.
-    pub fn offered(shared: &dyn SharedData, digest: [u8; 32], accepted: bool, now: u64) -> bool {
+    /// Takes notice of a configuration, by its digest. `None` when another VM has counted it.
+    pub fn offered(
+        shared: &dyn SharedData,
+        digest: [u8; 32],
+        offer: Offer,
+        now: u64,
+    ) -> Option<News> {
         let counted = update(shared, KEY, |bytes| {
             let mut generation = read(bytes);
             if generation.digest == digest {
-                return (None, false);
+                return (None, None);
             }
             generation.digest = digest;
-            let first = generation.started_at == 0;
-            if first {
-                generation.started_at = now;
-            } else if accepted {
-                generation.applied = generation.applied.saturating_add(1);
-            } else {
-                generation.refused = generation.refused.saturating_add(1);
-            }
-            if accepted {
-                generation.applied_at = now;
-            }
-            (postcard::to_allocvec(&generation).ok(), !first)
+            let news = generation.take(offer, now);
+            (postcard::to_allocvec(&generation).ok(), news)
         });
-        counted.unwrap_or(false)
+        counted.flatten()
+    }
+
+    fn take(&mut self, offer: Offer, now: u64) -> Option<News> {
+        let Offer::Accepted(told) = offer else {
+            self.refused = self.refused.saturating_add(1);
+            return Some(News::Refused(1));
+        };
+        let more = told.saturating_sub(self.told);
+        self.told = told;
+        if self.started_at == 0 {
+            (self.started_at, self.applied_at) = (now, now);
+            return None;
+        }
+        if more > 0 {
+            self.refused = self.refused.saturating_add(more);
+            return Some(News::Refused(more));
+        }
+        self.applied = self.applied.saturating_add(1);
+        self.applied_at = now;
+        Some(News::Applied)
     }
 }
 
@@ -68,14 +103,28 @@ mod tests {
     #[test]
     fn a_change_is_counted_once_and_the_first_configuration_is_none() {
         let map = Map::default();
-        let offered = |n, accepted, now| Generation::offered(&map, [n; 32], accepted, now);
-        assert!(!offered(1, true, 5));
-        assert!(!offered(1, true, 6), "the next worker");
-        assert!(offered(2, true, 7));
-        assert!(!offered(2, true, 8));
-        assert!(offered(3, false, 9));
+        let offered = |n, offer, now| Generation::offered(&map, [n; 32], offer, now);
+        let accepted = Offer::Accepted(0);
+        assert_eq!(offered(1, accepted, 5), None);
+        assert_eq!(offered(1, accepted, 6), None, "the next worker");
+        assert_eq!(offered(2, accepted, 7), Some(News::Applied));
+        assert_eq!(offered(2, accepted, 8), None);
+        assert_eq!(offered(3, Offer::Refused, 9), Some(News::Refused(1)));
         let generation = Generation::get(&map);
         assert_eq!((generation.applied, generation.refused), (1, 1));
         assert_eq!((generation.started_at, generation.applied_at), (5, 7));
+    }
+
+    #[test]
+    fn what_the_command_refused_is_counted_and_is_no_new_configuration() {
+        let map = Map::default();
+        let offered = |n, told| Generation::offered(&map, [n; 32], Offer::Accepted(told), 5);
+        assert_eq!(offered(1, 0), None);
+        assert_eq!(offered(2, 1), Some(News::Refused(1)));
+        assert_eq!(offered(2, 1), None);
+        assert_eq!(offered(3, 3), Some(News::Refused(2)));
+        assert_eq!(offered(4, 3), Some(News::Applied));
+        let generation = Generation::get(&map);
+        assert_eq!((generation.applied, generation.refused), (1, 3));
     }
 }

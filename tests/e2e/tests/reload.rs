@@ -2,6 +2,7 @@
 //! environment file, clients in the registry. Good versions take effect without a lost request,
 //! bad ones are refused, counted, and change nothing.
 
+use e2e::http::Http2;
 use e2e::proxy::Setup;
 use e2e::steady::Steady;
 use e2e::{github, traces, wait, GitHub, Proxy, REGISTRY};
@@ -134,6 +135,22 @@ async fn settings_change_without_a_restart() {
     );
 }
 
+/// Removing a client takes effect at once, also for the connections that it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_client_is_out_on_its_open_connections_too() {
+    let (_github, proxy) = e2e::start().await;
+    let connection = Http2::connect(proxy.address()).await;
+    let ask = || {
+        connection
+            .clone()
+            .outcome(proxy.request("GET", "/users/octocat"))
+    };
+    assert_eq!(ask().await.expect("an answer").status, 200);
+    proxy.replace_registry("version: 1\nclients: []\n");
+    until_said(&proxy, "reloaded: 0 clients", 1).await;
+    assert_eq!(ask().await.expect("an answer").status, 401);
+}
+
 /// What is faulty is refused with its place, and so is what only a restart can change; both are
 /// counted, and what runs goes on. SIGHUP reads everything at once, and does not end it.
 #[tokio::test(flavor = "multi_thread")]
@@ -190,6 +207,8 @@ async fn what_cannot_be_taken_over_is_refused_and_counted() {
     )
     .await;
     assert_eq!(ask(&proxy, "after").await, 200);
+    // Envoy has nothing to complain about: it never saw any of them.
+    assert_eq!(said(&proxy, "][critical]"), 0);
     traces::none_of(
         [A.1, B.1],
         "standard error",

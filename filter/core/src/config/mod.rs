@@ -38,9 +38,8 @@ pub use self::upstream::{is_authority, Place, Upstream};
 /// The pool of everything that names none.
 pub const DEFAULT_POOL: &str = "default";
 
-/// The key that marks a document as standing for one that the command refused already: it is
-/// not handed over, but the refusal is to be counted with all others. Its value makes two of
-/// them differ.
+/// The key under which the command tells how many versions it has refused so far: it does not
+/// hand those over, but they are counted with all others.
 pub const REFUSED: &str = "refused";
 
 /// The validated configuration of the filter.
@@ -58,6 +57,8 @@ pub struct Config {
     pub pool: PoolSettings,
     /// How URLs in answers are treated.
     pub rewrite: RewriteSettings,
+    /// How many versions the command has refused so far; they are to be counted.
+    pub refused: u64,
 }
 
 impl Config {
@@ -88,12 +89,6 @@ impl Config {
         value: &Value,
         secrets: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<ConfigError>> {
-        if value.get(REFUSED).is_some() {
-            return Err(vec![ConfigError {
-                path: reader::TOP_LEVEL.to_owned(),
-                message: "refused before it came here: `github-proxy run` has said why".to_owned(),
-            }]);
-        }
         let errors = Errors::default();
         let config = read(&Node::top(value, &errors), secrets);
         errors.into_result(config)
@@ -108,6 +103,7 @@ fn read(node: &Node<'_>, secrets: &dyn Fn(&str) -> Option<String>) -> Option<Con
         "credentials",
         "pool",
         "rewrite",
+        REFUSED,
     ])?;
     let upstream = fields.required("upstream").and_then(|n| Upstream::read(&n));
     let cache = match fields.optional("cache") {
@@ -137,6 +133,7 @@ fn read(node: &Node<'_>, secrets: &dyn Fn(&str) -> Option<String>) -> Option<Con
         credentials: credentials?,
         pool: pool?,
         rewrite: rewrite?,
+        refused: fields.integer_or(REFUSED, 0..=u64::MAX, 0),
     })
 }
 

@@ -28,14 +28,6 @@ fn with(pointer: &str, value: Value) -> Value {
     config
 }
 
-#[test]
-fn a_document_that_the_command_refused_already_is_refused() {
-    assert_eq!(
-        fault(&with("/refused", json!(7))),
-        "(top level): refused before it came here: `github-proxy run` has said why"
-    );
-}
-
 fn read(config: &Value) -> Result<Config, Vec<String>> {
     Config::from_json(config.to_string().as_bytes(), environment)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())

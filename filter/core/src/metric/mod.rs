@@ -233,9 +233,9 @@ impl Metric {
         Self::count(stat::TOKEN_EXCHANGES, &[credential, result])
     }
 
-    /// `applied` or `refused`.
-    pub fn config_reload(result: &str) -> Self {
-        Self::count(stat::CONFIG_RELOADS, &[result])
+    /// So many were `applied` or `refused`.
+    pub fn config_reloads(result: &str, number: u64) -> Self {
+        Self::measure(stat::CONFIG_RELOADS, &[result], number)
     }
 
     /// The memory of all VMs, and of the largest, bytes.

@@ -68,7 +68,7 @@ fn the_list_of_stats_is_complete() {
         Metric::prediction("match"),
         Metric::failover("rate_limit"),
         Metric::token_exchange("b", "ok"),
-        Metric::config_reload("applied"),
+        Metric::config_reloads("applied", 1),
     ];
     made.extend(Metric::rate("b", &rate));
     made.extend(Metric::pool("c", "core", &PoolRate::default()));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::Config;
-use crate::generation::Generation;
+use crate::generation::{Generation, Offer};
 use crate::metric::Metric;
 use crate::pool::rate::Rate;
 use crate::shared::testing::Map;
@@ -109,9 +109,13 @@ fn the_policy_lets_the_page_run_what_it_brings_and_nothing_else() {
 #[test]
 fn the_numbers_are_those_of_the_pool_and_of_the_clients() {
     let (map, proxy) = (Map::default(), proxy());
-    Generation::offered(&map, [1; 32], true, NOW - 60_000);
-    Generation::offered(&map, [2; 32], true, NOW - 30_000);
-    Generation::offered(&map, [3; 32], false, NOW - 20_000);
+    for (number, offer, ago) in [
+        (1, Offer::Accepted(0), 60_000),
+        (2, Offer::Accepted(0), 30_000),
+        (3, Offer::Refused, 20_000),
+    ] {
+        Generation::offered(&map, [number; 32], offer, NOW - ago);
+    }
     let mut news = News::default();
     for cache in ["miss", "revalidated", "revalidated", "none"] {
         news.note(&Metric::request("ci", "GET", 200, cache), NOW - 5_000);
