@@ -436,8 +436,8 @@ pub(super) fn pass(
     let metric = Metric::request(&admitted.client, &admitted.method, *status, cache.label());
     effects.push(Effect::Record(metric));
     let mut rewriter = rewrite
-        .filter(|_| !admitted.is_head() && Rewrite::applies_to(headers))
-        .map(|rewrite| rewrite.body());
+        .filter(|_| !admitted.is_head())
+        .and_then(|rewrite| rewrite.body(headers));
     match delivery {
         Delivery::Stream { held, end } => {
             let mut edits = edits;

@@ -11,7 +11,6 @@ use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::{PoolRate, Unavailable};
 use crate::reply::{Refusal, MEDIA_TYPE};
-use crate::rewrite::Rewrite;
 use serde_json::{json, Map, Value};
 
 /// A client's tag is compared with computed ones only for bodies up to this size: hashing
@@ -53,9 +52,9 @@ pub(super) fn entry(
         (304, ReplyBody::Empty)
     } else {
         let status = entry.head.status;
-        let json = Rewrite::applies_to(&headers);
-        let body = match rewrite.filter(|_| json) {
-            Some(rewrite) => ReplyBody::Bytes(rewrite.body().push(entry.body(), true)),
+        let rewriter = rewrite.and_then(|rewrite| rewrite.body(&headers));
+        let body = match rewriter {
+            Some(mut rewriter) => ReplyBody::Bytes(rewriter.push(entry.body(), true)),
             None => ReplyBody::Entry(Box::new(entry)),
         };
         (status, body)

@@ -16,6 +16,8 @@ const OPENING: &[u8] = b"\"http";
 const SUFFIXES: [&[u8]; 4] = [b"url", b"Url", b"URL", b"_href"];
 /// Their names that end otherwise. `git` and `self` are in `_links` of contents and branches.
 const NAMES: [&[u8]; 3] = [b"href", b"self", b"git"];
+/// Those in SCIM (RFC 7643 §3.1, §2.3.7), where people write nothing of the kind.
+const NAMES_IN_SCIM: [&[u8]; 2] = [b"location", b"$ref"];
 /// So many bytes before a string are looked at: a name's end, and a colon with some white space.
 const LOOK_BEHIND: usize = 64;
 
@@ -25,6 +27,7 @@ pub struct BodyRewriter {
     /// What is replaced, by what; the longest first.
     pairs: Vec<(Vec<u8>, Vec<u8>)>,
     opening: Finder<'static>,
+    is_scim: bool,
     /// The end of what came so far: first what has gone on and is only looked back at, then what
     /// may be the beginning of a URL. Of the latter there is none at the end of valid JSON.
     held: Vec<u8>,
@@ -45,7 +48,7 @@ enum Found<'a> {
 
 impl BodyRewriter {
     /// Replaces the first of each pair by the second.
-    pub(super) fn new(pairs: &[(String, String)]) -> Self {
+    pub(super) fn new(pairs: &[(String, String)], is_scim: bool) -> Self {
         let escape = |text: &str| text.replace('/', "\\/");
         let escaped = pairs.iter().map(|(from, to)| (escape(from), escape(to)));
         let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = escaped
@@ -56,6 +59,7 @@ impl BodyRewriter {
         Self {
             pairs,
             opening: Finder::new(OPENING),
+            is_scim,
             held: Vec::new(),
             gone: 0,
         }
@@ -79,13 +83,13 @@ impl BodyRewriter {
             let string = string.get(1..).unwrap_or_default();
             from = quote + 1;
             match self.find(string, end) {
-                Found::Url { length, new } if names_url(before) => {
+                Found::Url { length, new } if self.names_url(before) => {
                     out.extend_from_slice(text.get(done..from).unwrap_or_default());
                     out.extend_from_slice(new);
                     done = from + length;
                     from = done;
                 }
-                Found::Cut if names_url(before) => {
+                Found::Cut if self.names_url(before) => {
                     keep = quote;
                     break;
                 }
@@ -134,23 +138,26 @@ impl BodyRewriter {
         }
         Found::Nothing
     }
-}
 
-/// Whether what goes before a string is the name of a member that holds a URL of GitHub's.
-fn names_url(before: &[u8]) -> bool {
-    let name = before
-        .trim_ascii_end()
-        .strip_suffix(b":")
-        .and_then(|before| before.trim_ascii_end().strip_suffix(b"\""));
-    let Some(name) = name else {
-        return false;
-    };
-    let whole = |known: &[u8]| {
-        let quote = name.strip_suffix(known)?.strip_suffix(b"\"")?;
-        Some(!quote.ends_with(b"\\"))
-    };
-    SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
-        || NAMES.iter().any(|known| whole(known) == Some(true))
+    /// Whether what goes before a string is the name of a member that holds a URL of GitHub's.
+    fn names_url(&self, before: &[u8]) -> bool {
+        let name = before
+            .trim_ascii_end()
+            .strip_suffix(b":")
+            .and_then(|before| before.trim_ascii_end().strip_suffix(b"\""));
+        let Some(name) = name else {
+            return false;
+        };
+        let is = |known: &&[u8]| {
+            let quote = name
+                .strip_suffix(*known)
+                .and_then(|it| it.strip_suffix(b"\""));
+            quote.is_some_and(|before| !before.ends_with(b"\\"))
+        };
+        SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+            || NAMES.iter().any(is)
+            || self.is_scim && NAMES_IN_SCIM.iter().any(is)
+    }
 }
 
 #[cfg(test)]

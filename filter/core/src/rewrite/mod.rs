@@ -146,18 +146,24 @@ impl Rewrite {
     /// file's raw content is somebody else's, even if its type is called
     /// `application/vnd.github.raw+json`.
     pub fn applies_to(headers: &Headers) -> bool {
-        let kind = headers.text("content-type").unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let kind = kind(headers);
         let is_json = kind == "application/json" || kind.ends_with("+json");
         let is_raw = kind.contains(".raw");
         let is_part = headers.has("content-range");
         is_json && !is_raw && !is_part && !headers.has("content-encoding")
     }
 
-    /// Rewrites a body part by part.
-    pub fn body(&self) -> BodyRewriter {
-        BodyRewriter::new(&self.pairs)
+    /// Rewrites a body with these fields part by part, if it is to be.
+    pub fn body(&self, headers: &Headers) -> Option<BodyRewriter> {
+        let is_scim = kind(headers) == "application/scim+json";
+        Self::applies_to(headers).then(|| BodyRewriter::new(&self.pairs, is_scim))
     }
+}
+
+/// The media type, without its parameters.
+fn kind(headers: &Headers) -> &str {
+    let kind = headers.text("content-type").unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim()
 }
 
 #[cfg(test)]

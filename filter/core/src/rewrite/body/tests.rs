@@ -5,14 +5,16 @@ const FROM: &str = "https://api.github.com";
 const TO: &str = "http://proxy:8080";
 
 fn rewriter() -> BodyRewriter {
+    of_kind(false)
+}
+
+fn of_kind(is_scim: bool) -> BodyRewriter {
     let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
-    BodyRewriter::new(&[
-        pair(
-            "https://uploads.github.com",
-            "http://proxy:8080/api/uploads",
-        ),
-        pair(FROM, TO),
-    ])
+    let uploads = pair(
+        "https://uploads.github.com",
+        "http://proxy:8080/api/uploads",
+    );
+    BodyRewriter::new(&[uploads, pair(FROM, TO)], is_scim)
 }
 
 fn whole(json: &str) -> String {
@@ -100,6 +102,15 @@ fn members_are_told_by_their_names() {
             "{name}"
         );
     }
+}
+
+/// SCIM has names of its own, of which one is a place where people live elsewhere.
+#[test]
+fn scim_has_names_of_its_own() {
+    let json = json!({"$ref": FROM, "meta": {"location": FROM}}).to_string();
+    let rewritten = of_kind(true).push(json.as_bytes(), true);
+    assert_eq!(rewritten, json.replace(FROM, TO).into_bytes());
+    assert_eq!(whole(&json), json);
 }
 
 /// Where the end of a body is not told, nothing of it may wait for more.
