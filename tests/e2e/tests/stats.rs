@@ -2,7 +2,7 @@
 
 use e2e::cache_status::HIT;
 use e2e::stats::Stats;
-use e2e::{burst, GitHub, Proxy, Redis};
+use e2e::{apps, burst, GitHub, Proxy, Redis};
 use github_simulator::log::Cost;
 use github_simulator::{Action, Document};
 use serde_json::json;
@@ -20,14 +20,35 @@ const NAMES: [&str; 8] = [
     "n123456789012345678901234567890123456789012345678901234567890.z",
 ];
 
+/// Those, and some of the words that stand in stats, joined by all that may stand between them.
+fn names() -> Vec<String> {
+    let words = [
+        "client",
+        "cache",
+        "github_proxy_requests",
+        "status",
+        "GET",
+        "7",
+    ];
+    let joints = [".", "-", "_", "..", ".-."];
+    let mut names: Vec<String> = NAMES.map(str::to_owned).to_vec();
+    for (number, joint) in joints.iter().cycle().take(20).enumerate() {
+        let word = |at: usize| words[(number * 5 + at) % words.len()];
+        let name = [word(0), joint, word(1), joint, word(number)].concat();
+        // Joints may also come last.
+        names.push(format!("{name}{number}{joint}").chars().take(63).collect());
+    }
+    names
+}
+
 fn token(name: &str) -> String {
     format!("token-of-{name}-0123456789")
 }
 
 fn registry() -> String {
     let mut text = "version: 1\nclients:\n".to_owned();
-    for name in NAMES {
-        let token = token(name);
+    for name in names() {
+        let token = token(&name);
         text.push_str(&format!(
             "  - name: '{name}'\n    token: {token}\n    scopes:\n"
         ));
@@ -44,26 +65,42 @@ fn values(stats: &Stats, name: &str, label: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// As a label: Envoy would drop a dot at the end, so it is written in another way.
+fn shown(name: &str) -> String {
+    match name.strip_suffix('.') {
+        Some(rest) => format!("{rest}%2E"),
+        None => name.to_owned(),
+    }
+}
+
 /// Every legal client name comes out as it is, in every metric that has one, and takes nothing of
-/// the labels beside it along.
+/// the labels beside it along. So does that of a credential.
 #[tokio::test(flavor = "multi_thread")]
 async fn labels_survive_awkward_names() {
     let github = GitHub::start().await;
-    let proxy = Proxy::before(&github).registry(&registry()).start().await;
+    let mut setup = Proxy::before(&github).registry(&registry());
+    let credentials = [".a", "b..", "c.client.-"];
+    for (name, (plain, secret, _)) in credentials.iter().zip(e2e::github::CREDENTIALS) {
+        setup = setup.unset(&format!("GITHUB_PAT_{plain}"));
+        setup = setup.env(&format!("GITHUB_PAT_{name}"), secret);
+    }
+    let proxy = setup.start().await;
     github.put_json("/things/1", json!({"n": 1}));
+    let names = names();
     let send = |method: &'static str, target: &'static str, name: &str| {
         let request = proxy.request(method, target);
         request
             .header("authorization", &format!("token {}", token(name)))
             .send()
     };
-    for name in NAMES {
+    for name in &names {
         assert_eq!(send("GET", "/things/1", name).await.status, 200);
         assert_eq!(send("GET", "/user", name).await.status, 403);
     }
     let stats = proxy
         .stats_when("a request and a denial of every client", |stats| {
-            NAMES.iter().all(|name| {
+            names.iter().all(|name| {
+                let name = &shown(name);
                 stats.sum(
                     "github_proxy_requests",
                     &[("client", name), ("method", "GET"), ("status", "200")],
@@ -83,7 +120,12 @@ async fn labels_survive_awkward_names() {
             })
         })
         .await;
-    let expected: BTreeSet<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
+    let expected: BTreeSet<String> = names.iter().map(|name| shown(name)).collect();
+    let credentials: BTreeSet<String> = credentials.map(shown).into();
+    let states = values(&stats, "github_proxy_credential_state", "credential");
+    assert_eq!(states, credentials);
+    let used = values(&stats, "github_proxy_upstream_requests", "credential");
+    assert_eq!(used, credentials);
     for metric in [
         "github_proxy_requests",
         "github_proxy_denied",
@@ -103,6 +145,50 @@ async fn labels_survive_awkward_names() {
             assert!(labels.contains(&"client"), "{sample:?}");
         }
     }
+}
+
+/// What is counted under labels that are known beforehand begins with 0, so that its first event
+/// is a rise; and what is measured is there before the first request.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_told_at_the_start_is() {
+    let (github, redis) = (GitHub::start().await, Redis::start().await);
+    let setup = apps::with_app(Proxy::before(&github).redis(&redis), "APP", 7);
+    let proxy = setup.start().await;
+    let stats = proxy
+        .stats_when("the first look", |stats| {
+            stats.of("github_proxy_credential_state", &[]).count() == 4
+        })
+        .await;
+    for (name, label, expected) in [
+        ("failovers", "reason", 3),
+        ("etag_prediction", "result", 4),
+        ("config_reloads", "result", 2),
+        ("cache_errors", "operation", 6),
+        ("token_exchanges", "result", 2),
+        ("denied", "client", 2),
+    ] {
+        let name = format!("github_proxy_{name}");
+        assert_eq!(
+            values(&stats, &name, label).len(),
+            expected,
+            "{}",
+            stats.ours()
+        );
+    }
+    for name in [
+        "failovers",
+        "config_reloads",
+        "denied",
+        "cache_evictions",
+        "cache_bytes",
+    ] {
+        let name = format!("github_proxy_{name}");
+        assert!(stats.of(&name, &[]).count() > 0, "{}", stats.ours());
+        assert_eq!(stats.sum(&name, &[]), 0, "{}", stats.ours());
+    }
+    let memory = stats.sum("github_proxy_vm_memory_bytes", &[]);
+    let largest = stats.sum("github_proxy_vm_memory_largest_bytes", &[]);
+    assert!(largest > 65_536 && memory >= largest, "{memory}, {largest}");
 }
 
 /// Each outcome has its own label, and a refusal its reason.

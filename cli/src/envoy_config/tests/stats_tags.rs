@@ -39,7 +39,7 @@ static ISTIO: LazyLock<Rules> =
     LazyLock::new(|| rules(LABELS.map(|label| (label, format!(r"({label}=\.=(.*?);\.;)")))));
 
 /// The name and the labels as Envoy finds them: each rule looks at the whole name, its second
-/// group is the value, its first one is cut out.
+/// group is the value, of which dots at the end are dropped, its first one is cut out.
 fn labels(rules: &Rules, metric: &Metric) -> (String, BTreeMap<String, String>) {
     let full = format!("wasmcustom.{}", metric.name);
     let mut labels = BTreeMap::new();
@@ -48,13 +48,21 @@ fn labels(rules: &Rules, metric: &Metric) -> (String, BTreeMap<String, String>) 
         let Some(groups) = regex.captures(&full).unwrap() else {
             continue;
         };
-        let value = groups.get(2).unwrap().as_str().to_owned();
-        labels.insert(label.clone(), value);
+        let value = groups.get(2).unwrap().as_str().trim_end_matches('.');
+        labels.insert(label.clone(), value.to_owned());
         cut[groups.get(1).unwrap().range()].fill(true);
     }
     let left = full.bytes().zip(cut).filter(|(_, cut)| !cut);
     let left = left.map(|(byte, _)| char::from(byte)).collect();
     (left, labels)
+}
+
+/// How a name is shown: Envoy would drop its last dot.
+fn shown(name: &str) -> String {
+    match name.strip_suffix('.') {
+        Some(rest) => format!("{rest}%2E"),
+        None => name.to_owned(),
+    }
 }
 
 /// Anything legal; and words that the rules look for, joined by what is legal between them.
@@ -113,7 +121,7 @@ proptest! {
             for rules in [&*SHIPPED, &*ISTIO] {
                 let (left, found) = labels(rules, &metric);
                 prop_assert_eq!(left, format!("wasmcustom.github_proxy_{name}"));
-                let expected = expected.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
+                let expected = expected.iter().map(|(label, value)| ((*label).to_owned(), shown(value)));
                 prop_assert_eq!(found, expected.collect());
             }
         }

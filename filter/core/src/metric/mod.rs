@@ -259,16 +259,22 @@ fn known_method(method: &str) -> &str {
     }
 }
 
-/// A label value without the characters that would end it or Envoy would rewrite.
+/// A label value without the characters that would end it or Envoy would rewrite. Envoy drops
+/// dots at its end, so the last one is written as `%2E`, which no legal name holds: two names
+/// never become one series.
 struct Escaped<'a>(&'a str);
 
 impl std::fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for character in self.0.chars() {
+        let (text, end) = match self.0.strip_suffix('.') {
+            Some(text) => (text, "%2E"),
+            None => (self.0, ""),
+        };
+        for character in text.chars() {
             let safe = character.is_ascii_graphic() && !matches!(character, ';' | '=' | ':');
             f.write_char(if safe { character } else { '_' })?;
         }
-        Ok(())
+        f.write_str(end)
     }
 }
 

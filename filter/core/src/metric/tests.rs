@@ -40,6 +40,21 @@ fn free_text_becomes_no_label() {
     );
 }
 
+#[test]
+fn a_last_dot_is_kept_from_envoy() {
+    for (client, shown) in [
+        ("a.", "a%2E"),
+        ("a...", "a..%2E"),
+        (".", "%2E"),
+        ("a.b", "a.b"),
+    ] {
+        assert_eq!(
+            label(&Metric::denied(client, "scope").name, "client"),
+            shown
+        );
+    }
+}
+
 /// Every constructor makes a stat of the list, with all of its labels, and every stat of the
 /// list has one.
 #[test]
