@@ -1,10 +1,7 @@
 //! Octokit, unmodified: the same results straight and through the proxy (see `e2e::clients`).
 
-use e2e::clients;
-use e2e::GitHub;
-use github_simulator::Action;
+use e2e::clients::{self, Mount};
 use serde_json::json;
-use std::collections::BTreeMap;
 
 /// `@octokit/rest`: lists with `paginate`, files and diffs in their media types, the Git database,
 /// search, conditional requests, redirects, errors.
@@ -41,30 +38,11 @@ async fn graphql() {
 /// fails, a secondary limit is hit. Octokit waits as it would for GitHub, and gets there.
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting() {
-    let flow = clients::node("octokit_waiting.mjs").writes().github(scarce);
+    let flow = clients::node("octokit_waiting.mjs")
+        .writes()
+        .github(clients::scarce);
+    let flow = flow.mounts(&[Mount::Root]);
     let seen = flow.compare().await;
     assert_eq!(seen["limits"]["waited"], true);
     assert_eq!(seen["banned"]["after"], "the ban");
-}
-
-/// Five requests in three seconds, a server that fails twice, and two refusals of a secondary
-/// limit: one for each token of the pool.
-fn scarce(github: &GitHub) {
-    github.put_json("/flaky", json!({"works": true}));
-    github.put_json("/banned", json!({"after": "the ban"}));
-    github.set_quota("*", "core", 5, 3);
-    let failure = Action::Status {
-        status: 502,
-        body: Some("<html>Unicorn!</html>".to_owned()),
-        headers: BTreeMap::new(),
-    };
-    github.fail_next(2, "/flaky", failure);
-    let message = "You have exceeded a secondary rate limit. Please wait a few minutes before you \
-try again.";
-    let refusal = Action::Status {
-        status: 403,
-        body: Some(json!({"message": message}).to_string()),
-        headers: BTreeMap::from([("retry-after".to_owned(), "1".to_owned())]),
-    };
-    github.fail_next(2, "/banned", refusal);
 }

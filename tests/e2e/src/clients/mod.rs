@@ -38,10 +38,12 @@ pub mod mapping;
 pub mod place;
 mod program;
 pub mod proof;
+mod scarce;
 pub mod trap;
 pub mod world;
 
 pub use languages::{node, python};
 pub use place::{Mount, Place};
 pub use program::Flow;
+pub use scarce::scarce;
 pub use world::World;

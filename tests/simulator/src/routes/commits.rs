@@ -44,10 +44,16 @@ pub fn dispatch(call: &Call<'_>, world: &World, id: u64, path: &[&str]) -> Resul
             let sha = sha.ok_or_else(|| Reply::error(404, "Branch not found"))?;
             let mut value = branch(&view, repo, &name, sha);
             let commit = repo.git.commit(sha).ok_or_else(Reply::not_found)?;
-            if let Some(members) = value.as_object_mut() {
-                members.insert("commit".to_owned(), short(&view, repo, commit));
-                members.insert("protection_url".to_owned(), json!(null));
-            }
+            let url = format!("{}/branches/{}", view.repo_url(repo), encoded(&name));
+            let html = format!("https://github.com/{}/tree/{name}", repo.full_name());
+            let off = json!({"enforcement_level": "off", "contexts": [], "checks": []});
+            let more = json!({
+                "commit": short(&view, repo, commit),
+                "_links": {"self": url, "html": html},
+                "protection": {"enabled": false, "required_status_checks": off},
+                "protection_url": format!("{url}/protection"),
+            });
+            crate::world::json::extend(&mut value, more);
             Ok(Reply::json(value))
         }
         ["tags"] => {

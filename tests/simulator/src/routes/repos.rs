@@ -74,7 +74,10 @@ pub fn get_mut(world: &mut World, id: u64) -> Result<&mut Repo, Reply> {
 
 fn show(call: &Call<'_>, world: &World, id: u64) -> Result<Reply, Reply> {
     let repo = get(world, id)?;
-    Ok(Reply::json(call.view(world).repo(repo)).modified(repo.updated))
+    let mut value = call.view(world).repo(repo);
+    let more = json!({"network_count": 0, "subscribers_count": 1});
+    crate::world::json::extend(&mut value, more);
+    Ok(Reply::json(value).modified(repo.updated))
 }
 
 fn change(call: &Call<'_>, world: &mut World, id: u64) -> Result<Reply, Reply> {
