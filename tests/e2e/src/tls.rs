@@ -123,36 +123,65 @@ impl Identity {
 
 /// Takes TLS connections and passes their content on. Dropping it ends it.
 pub struct Terminator {
-    address: SocketAddr,
+    port: u16,
     task: JoinHandle<()>,
 }
 
-impl Terminator {
-    /// One with this identity, in front of `behind`.
-    pub async fn start(identity: &Identity, behind: SocketAddr) -> Self {
-        Self::serve(identity.acceptor(&[]), behind).await
-    }
+/// One that listens, and does not know yet before whom: a server may have to know its own URL.
+pub struct Bound {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
 
-    /// One that offers HTTP/2 (RFC 7301) in front of a server that speaks it.
-    pub async fn start_http2(identity: &Identity, behind: SocketAddr) -> Self {
-        Self::serve(identity.acceptor(&["h2", "http/1.1"]), behind).await
-    }
-
-    async fn serve(acceptor: TlsAcceptor, behind: SocketAddr) -> Self {
+impl Bound {
+    async fn with(acceptor: TlsAcceptor) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.expect("a free port");
-        let address = listener.local_addr().expect("its address");
+        Self { listener, acceptor }
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        port(&self.listener)
+    }
+
+    /// In front of `behind`.
+    pub fn before(self, behind: SocketAddr) -> Terminator {
+        let Self { listener, acceptor } = self;
+        let port = port(&listener);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(relay(acceptor.clone(), stream, behind));
             }
         });
-        Self { address, task }
+        Terminator { port, task }
+    }
+}
+
+fn port(listener: &TcpListener) -> u16 {
+    listener.local_addr().expect("its address").port()
+}
+
+impl Terminator {
+    /// Listens with this identity on a free port.
+    pub async fn bind(identity: &Identity) -> Bound {
+        Bound::with(identity.acceptor(&[])).await
+    }
+
+    /// One that offers HTTP/2 (RFC 7301) in front of a server that speaks it.
+    pub async fn start_http2(identity: &Identity, behind: SocketAddr) -> Self {
+        let acceptor = identity.acceptor(&["h2", "http/1.1"]);
+        Bound::with(acceptor).await.before(behind)
+    }
+
+    /// One with this identity, in front of `behind`.
+    pub async fn start(identity: &Identity, behind: SocketAddr) -> Self {
+        Self::bind(identity).await.before(behind)
     }
 
     /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.port
     }
 }
 

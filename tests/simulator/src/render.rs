@@ -209,7 +209,7 @@ fn common(headers: &mut HeaderMap, given: &Circumstances<'_>, status: u16) {
     };
     set(headers, "vary", vary);
     if given.who.login().is_some() {
-        set(headers, "x-oauth-scopes", "repo, user");
+        set(headers, "x-oauth-scopes", "gist, read:org, repo, user");
         set(headers, "x-accepted-oauth-scopes", "");
     }
     set(

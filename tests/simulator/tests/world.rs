@@ -332,6 +332,49 @@ async fn graphql_pages_with_cursors_and_mutates() {
     );
 }
 
+/// What GitHub's own command line program relies on.
+#[tokio::test]
+async fn graphql_has_defaults_orders_searches_and_introspection() {
+    let fixture = Fixture::usual().await;
+    let query = "query($owner: String!, $state: [IssueState!] = CLOSED) { \
+        __type(name: \"Issue\") { fields(includeDeprecated: true) { name } } \
+        repository(owner: $owner, name: \"hello-world\") { \
+          issues(states: $state, first: 2, orderBy: {field: CREATED_AT, direction: DESC}) { \
+            totalCount nodes { number author { ... on Actor { login } } comments { totalCount } } } \
+          pullRequest(number: 44) { id state ... on Issue { stateReason } } \
+          label(name: \"BUG\") { name } release(tagName: \"nothing\") { id } } \
+        search(query: \"Topic is:pr\", type: ISSUE, first: 1) { issueCount \
+          edges { node { ... on PullRequest { headRefName } } } } }";
+    let body = json!({"query": query, "variables": {"owner": "octocat"}});
+    let (_, answer) = fixture.json(Method::POST, "/graphql", body).await;
+    let data = &answer["data"];
+    let fields = data["__type"]["fields"].as_array().unwrap();
+    assert!(fields.contains(&json!({"name": "stateReason"})), "{answer}");
+    let repository = &data["repository"];
+    assert_eq!(
+        repository["issues"],
+        json!({"totalCount": 8, "nodes": [
+            {"number": 40, "author": {"login": "hubot"}, "comments": {"totalCount": 0}},
+            {"number": 35, "author": {"login": "octocat"}, "comments": {"totalCount": 0}},
+        ]})
+    );
+    assert_eq!(repository["label"], json!({"name": "bug"}));
+    assert_eq!(repository["release"], json!(null));
+    let found = json!({"issueCount": 3, "edges": [{"node": {"headRefName": "topic-3"}}]});
+    assert_eq!(data["search"], found);
+    let pull = &repository["pullRequest"];
+    assert_eq!(pull.as_object().unwrap().len(), 2, "{pull}");
+
+    let mutation = "mutation($id: ID!) { mergePullRequest(input: {pullRequestId: $id}) \
+        { pullRequest { state } } }";
+    let body = json!({"query": mutation, "variables": {"id": pull["id"]}});
+    let (_, answer) = fixture.json(Method::POST, "/graphql", body.clone()).await;
+    let merged = &answer["data"]["mergePullRequest"]["pullRequest"];
+    assert_eq!(*merged, json!({"state": "MERGED"}));
+    let (_, again) = fixture.json(Method::POST, "/graphql", body).await;
+    assert_eq!(again["errors"][0]["type"], "UNPROCESSABLE");
+}
+
 #[tokio::test]
 async fn an_enterprise_server_is_mounted_below_api() {
     let options = Options {

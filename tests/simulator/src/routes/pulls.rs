@@ -158,7 +158,19 @@ fn show(call: &Call<'_>, world: &World, id: u64, number: u64) -> Result<Reply, R
 }
 
 fn merge(call: &Call<'_>, world: &mut World, id: u64, number: u64) -> Result<Reply, Reply> {
-    let user = call.actor();
+    let sha = merged(world, id, number, &call.actor())?;
+    Ok(Reply::json(json!({
+        "sha": sha,
+        "merged": true,
+        "message": "Pull Request successfully merged",
+    })))
+}
+
+/// Merges a pull request as `user` and returns the merge commit.
+///
+/// # Errors
+/// There is none of this number, or it is not open.
+pub fn merged(world: &mut World, id: u64, number: u64, user: &str) -> Result<String, Reply> {
     let repo = get(world, id)?;
     let (issue, pull) = one(repo, number)?;
     if !issue.open || pull.merged.is_some() {
@@ -174,7 +186,7 @@ fn merge(call: &Call<'_>, world: &mut World, id: u64, number: u64) -> Result<Rep
     let tree = tree.ok_or_else(Reply::not_found)?;
     let parents = vec![pull.base_sha.clone(), pull.head_sha.clone()];
     let message = format!("Merge pull request #{number}");
-    let sha = repo.git.add_commit(tree, parents, &user, &message, now);
+    let sha = repo.git.add_commit(tree, parents, user, &message, now);
     repo.refs
         .insert(format!("refs/heads/{}", pull.base), sha.clone());
     repo.pushed = now;
@@ -185,9 +197,5 @@ fn merge(call: &Call<'_>, world: &mut World, id: u64, number: u64) -> Result<Rep
             pull.merged = Some((sha.clone(), now));
         }
     }
-    Ok(Reply::json(json!({
-        "sha": sha,
-        "merged": true,
-        "message": "Pull Request successfully merged",
-    })))
+    Ok(sha)
 }

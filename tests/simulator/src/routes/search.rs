@@ -1,7 +1,8 @@
 //! Search in repositories, issues, code, commits and users.
 //!
 //! Words must all occur in the text; of the qualifiers `repo`, `user`, `org`, `is`, `type`,
-//! `state`, `label`, `author` and `path` are understood, and others are ignored.
+//! `state`, `label`, `author`, `assignee`, `mentions`, `review-requested` and `path` are
+//! understood, and others are ignored.
 
 use crate::reply::Reply;
 use crate::routes::{commits, paging, Call};
@@ -71,6 +72,12 @@ impl Query {
         self.all("is", kind)
             && self.all("type", kind)
             && self.all("state", kind)
+            && self.all("assignee", |value| {
+                issue.assignees.iter().any(|login| login.to_lowercase() == value)
+            })
+            // Nobody is ever asked for a review or mentioned.
+            && self.all("review-requested", |_| false)
+            && self.all("mentions", |_| false)
             && self.all("author", |value| issue.user.to_lowercase() == value)
             && self.all("label", |value| {
                 issue.labels.iter().any(|name| name.to_lowercase() == value)
@@ -98,6 +105,37 @@ fn parts(text: &str) -> Vec<String> {
     parts
 }
 
+/// The repositories in which the sender may search.
+fn searched<'a>(call: &Call<'_>, world: &'a World, query: &Query) -> Vec<&'a Repo> {
+    let repos = world.repos();
+    repos
+        .filter(|repo| call.sees(repo) && query.in_repo(repo))
+        .collect()
+}
+
+/// The repositories that a query finds.
+pub fn repositories<'a>(call: &Call<'_>, world: &'a World, text: &str) -> Vec<&'a Repo> {
+    let query = Query::parse(text);
+    let mut found = searched(call, world, &query);
+    found.retain(|repo| {
+        let description = repo.description.as_deref().unwrap_or("");
+        query.words_in(&format!("{} {description}", repo.full_name()))
+    });
+    found
+}
+
+/// The issues and pull requests that a query finds, the newest first.
+pub fn issues<'a>(call: &Call<'_>, world: &'a World, text: &str) -> Vec<(&'a Repo, &'a Issue)> {
+    let query = Query::parse(text);
+    let repos = searched(call, world, &query).into_iter();
+    let mut found: Vec<(&Repo, &Issue)> = repos
+        .flat_map(|repo| repo.issues.values().map(move |issue| (repo, issue)))
+        .filter(|(_, issue)| query.meets(issue))
+        .collect();
+    found.sort_by_key(|(_, issue)| std::cmp::Reverse((issue.created, issue.id)));
+    found
+}
+
 /// Answers `GET /search/{kind}`.
 pub fn search(call: &Call<'_>, world: &World, kind: &str) -> Reply {
     let Some(text) = call.request.parameter("q").filter(|text| !text.is_empty()) else {
@@ -108,31 +146,16 @@ pub fn search(call: &Call<'_>, world: &World, kind: &str) -> Reply {
     }
     let query = Query::parse(&text);
     let view = call.view(world);
-    let repos: Vec<&Repo> = world
-        .repos()
-        .filter(|repo| call.sees(repo) && query.in_repo(repo))
-        .collect();
+    let repos = searched(call, world, &query);
     let found: Vec<Value> = match kind {
-        "repositories" => repos
-            .iter()
-            .filter(|repo| {
-                let description = repo.description.as_deref().unwrap_or("");
-                query.words_in(&format!("{} {description}", repo.full_name()))
-            })
+        "repositories" => repositories(call, world, &text)
+            .into_iter()
             .map(|repo| scored(view.repo(repo)))
             .collect(),
-        "issues" => {
-            let mut found: Vec<(&Repo, &Issue)> = repos
-                .iter()
-                .flat_map(|repo| repo.issues.values().map(|issue| (*repo, issue)))
-                .filter(|(_, issue)| query.meets(issue))
-                .collect();
-            found.sort_by_key(|(_, issue)| std::cmp::Reverse((issue.created, issue.id)));
-            let all = found
-                .iter()
-                .map(|(repo, issue)| scored(view.issue(repo, issue)));
-            all.collect()
-        }
+        "issues" => issues(call, world, &text)
+            .into_iter()
+            .map(|(repo, issue)| scored(view.issue(repo, issue)))
+            .collect(),
         "code" => repos
             .iter()
             .flat_map(|repo| code(&view, repo, &query))

@@ -4,13 +4,16 @@
 //! arguments, have code of their own. Unknown fields are errors in GitHub's shape, inside a 200.
 
 mod mutations;
+mod objects;
 mod queries;
 mod selection;
 
 use crate::reply::Reply;
 use crate::routes::{text, Call};
 use crate::world::World;
-use graphql_parser::query::{parse_query, Definition, Document, OperationDefinition, SelectionSet};
+use graphql_parser::query::{
+    parse_query, Definition, Document, OperationDefinition, SelectionSet, VariableDefinition,
+};
 use selection::{key, Query};
 use serde_json::{json, Map, Value};
 
@@ -27,7 +30,7 @@ pub fn answer(call: &Call<'_>, world: &mut World) -> Reply {
         Err(error) => return errors(&format!("Parse error: {error}")),
     };
     let name = text(&body, "operationName").filter(|name| !name.is_empty());
-    let Some((selection, mutation)) = operation(&document, name.as_deref()) else {
+    let Some(operation) = operation(&document, name.as_deref()) else {
         return errors("An operation name is required");
     };
     let fragments = document
@@ -39,8 +42,13 @@ pub fn answer(call: &Call<'_>, world: &mut World) -> Reply {
         });
     let query = Query {
         fragments: fragments.collect(),
-        variables: body.get("variables").cloned().unwrap_or_default(),
+        variables: variables(&operation, &body),
     };
+    let Operation {
+        selection,
+        mutation,
+        ..
+    } = operation;
     let mut data = Map::new();
     for field in query.fields(selection, if mutation { "Mutation" } else { "Query" }) {
         let value = match mutation {
@@ -68,29 +76,58 @@ fn errors(message: &str) -> Reply {
     Reply::json(json!({"errors": [{"message": message}]}))
 }
 
-/// The selection of the operation that is to run, and whether it is a mutation.
-fn operation<'a>(
-    document: &'a Document<'a, String>,
-    name: Option<&str>,
-) -> Option<(&'a SelectionSet<'a, String>, bool)> {
-    let mut found = document
-        .definitions
-        .iter()
-        .filter_map(|definition| match definition {
-            Definition::Operation(OperationDefinition::SelectionSet(set)) => {
-                Some((None, set, false))
-            }
-            Definition::Operation(OperationDefinition::Query(query)) => {
-                Some((query.name.as_deref(), &query.selection_set, false))
-            }
-            Definition::Operation(OperationDefinition::Mutation(mutation)) => {
-                Some((mutation.name.as_deref(), &mutation.selection_set, true))
-            }
-            _ => None,
-        });
+/// An operation that can be carried out.
+struct Operation<'a> {
+    name: Option<&'a str>,
+    selection: &'a SelectionSet<'a, String>,
+    mutation: bool,
+    variables: &'a [VariableDefinition<'a, String>],
+}
+
+/// The operation that is to run.
+fn operation<'a>(document: &'a Document<'a, String>, name: Option<&str>) -> Option<Operation<'a>> {
+    let mut found = document.definitions.iter().filter_map(|definition| {
+        let Definition::Operation(operation) = definition else {
+            return None;
+        };
+        let (name, selection, mutation, variables) = match operation {
+            OperationDefinition::SelectionSet(set) => (None, set, false, &[][..]),
+            OperationDefinition::Query(it) => (
+                it.name.as_deref(),
+                &it.selection_set,
+                false,
+                &it.variable_definitions[..],
+            ),
+            OperationDefinition::Mutation(it) => (
+                it.name.as_deref(),
+                &it.selection_set,
+                true,
+                &it.variable_definitions[..],
+            ),
+            OperationDefinition::Subscription(_) => return None,
+        };
+        Some(Operation {
+            name,
+            selection,
+            mutation,
+            variables,
+        })
+    });
     match name {
-        Some(name) => found.find(|(known, ..)| *known == Some(name)),
+        Some(name) => found.find(|operation| operation.name == Some(name)),
         None => found.next().filter(|_| found.next().is_none()),
     }
-    .map(|(_, set, mutation)| (set, mutation))
+}
+
+/// The values of the variables: those sent, and the defaults of the others.
+fn variables(operation: &Operation<'_>, body: &Value) -> Value {
+    let sent = body.get("variables");
+    let mut values = sent.and_then(Value::as_object).cloned().unwrap_or_default();
+    for definition in operation.variables {
+        if let Some(default) = &definition.default_value {
+            let value = || selection::literal(default, &Value::Null);
+            values.entry(definition.name.clone()).or_insert_with(value);
+        }
+    }
+    Value::Object(values)
 }

@@ -44,6 +44,37 @@ pub fn key(field: &Field<'_, String>) -> String {
     field.alias.clone().unwrap_or_else(|| field.name.clone())
 }
 
+/// The value of a literal, with those of the variables in it.
+pub fn literal(literal: &Literal<'_, String>, variables: &Value) -> Value {
+    let value = |literal| self::literal(literal, variables);
+    match literal {
+        Literal::Variable(name) => variables.get(name).cloned().unwrap_or_default(),
+        Literal::Int(number) => json!(number.as_i64()),
+        Literal::Float(number) => json!(number),
+        Literal::String(text) | Literal::Enum(text) => json!(text),
+        Literal::Boolean(flag) => json!(flag),
+        Literal::Null => Value::Null,
+        Literal::List(items) => items.iter().map(value).collect(),
+        Literal::Object(members) => members
+            .iter()
+            .map(|(name, member)| (name.clone(), value(member)))
+            .collect::<Map<_, _>>()
+            .into(),
+    }
+}
+
+/// Whether a type is the one called `name`, or one of those that it stands for.
+fn is_a(of: &str, name: &str) -> bool {
+    match name {
+        "Actor" | "RepositoryOwner" => ["User", "Organization", "Bot"].contains(&of),
+        "IssueOrPullRequest" | "Labelable" | "Assignable" | "Comment" => {
+            ["Issue", "PullRequest"].contains(&of)
+        }
+        "Node" => true,
+        name => of == name,
+    }
+}
+
 impl<'a> Query<'a> {
     /// The fields of a selection, those of fragments for this type included.
     pub fn fields(
@@ -58,7 +89,7 @@ impl<'a> Query<'a> {
                 Selection::InlineFragment(inline) => {
                     let fits = inline.type_condition.as_ref().is_none_or(|condition| {
                         let TypeCondition::On(name) = condition;
-                        name == of
+                        is_a(of, name)
                     });
                     if fits {
                         fields.extend(self.fields(&inline.selection_set, of));
@@ -69,7 +100,11 @@ impl<'a> Query<'a> {
                         .fragments
                         .iter()
                         .find(|known| known.name == spread.fragment_name);
-                    if let Some(fragment) = known {
+                    let fitting = known.filter(|known| {
+                        let TypeCondition::On(name) = &known.type_condition;
+                        is_a(of, name)
+                    });
+                    if let Some(fragment) = fitting {
                         fields.extend(self.fields(&fragment.selection_set, of));
                     }
                 }
@@ -81,24 +116,9 @@ impl<'a> Query<'a> {
     /// The value of an argument, null when absent.
     pub fn argument(&self, field: &Field<'_, String>, name: &str) -> Value {
         let literal = field.arguments.iter().find(|(known, _)| known == name);
-        literal.map_or(Value::Null, |(_, literal)| self.literal(literal))
-    }
-
-    fn literal(&self, literal: &Literal<'_, String>) -> Value {
-        match literal {
-            Literal::Variable(name) => self.variables.get(name).cloned().unwrap_or_default(),
-            Literal::Int(number) => json!(number.as_i64()),
-            Literal::Float(number) => json!(number),
-            Literal::String(text) | Literal::Enum(text) => json!(text),
-            Literal::Boolean(flag) => json!(flag),
-            Literal::Null => Value::Null,
-            Literal::List(items) => items.iter().map(|item| self.literal(item)).collect(),
-            Literal::Object(members) => members
-                .iter()
-                .map(|(name, member)| (name.clone(), self.literal(member)))
-                .collect::<Map<_, _>>()
-                .into(),
-        }
+        literal.map_or(Value::Null, |(_, value)| {
+            self::literal(value, &self.variables)
+        })
     }
 
     /// Cuts a whole object (or a list of them) to the selection.
@@ -112,15 +132,28 @@ impl<'a> Query<'a> {
         let of = text(whole, "__typename").unwrap_or_default();
         let mut cut = Map::new();
         for field in self.fields(set, &of) {
-            let member = whole
-                .get(&field.name)
-                .ok_or_else(|| undefined(&field.name, &of))?;
-            cut.insert(key(field), self.cut(&field.selection_set, member)?);
+            cut.insert(key(field), self.member(field, whole, &of)?);
         }
         Ok(Value::Object(cut))
     }
 
-    /// A page of a connection, by `first` and `after`, or `last` and `before`.
+    /// A field of a whole object of the type `of`.
+    pub fn member(
+        &self,
+        field: &'a Field<'a, String>,
+        whole: &Value,
+        of: &str,
+    ) -> Result<Value, Problem> {
+        let member = whole.get(&field.name);
+        let member = member.ok_or_else(|| undefined(&field.name, of))?;
+        match member.get("__connection").and_then(Value::as_array) {
+            Some(nodes) => self.connection(field, nodes, |node, set| self.cut(set, node)),
+            None => self.cut(&field.selection_set, member),
+        }
+    }
+
+    /// A page of a connection, by `first` and `after`, or `last` and `before`, with the newest
+    /// first if `orderBy` wants it so.
     pub fn connection<T>(
         &self,
         field: &'a Field<'a, String>,
@@ -140,8 +173,17 @@ impl<'a> Query<'a> {
                 .parse::<usize>()
                 .ok()
         };
+        let descending = self.argument(field, "orderBy").get("direction") == Some(&json!("DESC"));
+        let mut all: Vec<&T> = all.iter().collect();
+        if descending {
+            all.reverse();
+        }
         let (first, last) = (number("first"), number("last"));
-        if first.or(last).is_none() {
+        let counts_only = self
+            .fields(&field.selection_set, "Connection")
+            .iter()
+            .all(|part| part.name != "nodes" && part.name != "edges");
+        if first.or(last).is_none() && !counts_only {
             return Err(Problem {
                 kind: "MISSING_PAGINATION_BOUNDARIES",
                 message: format!(
@@ -174,7 +216,7 @@ impl<'a> Query<'a> {
         for part in self.fields(&field.selection_set, "Connection") {
             let set = &part.selection_set;
             let value = match part.name.as_str() {
-                "totalCount" => json!(all.len()),
+                "totalCount" | "issueCount" | "repositoryCount" => json!(all.len()),
                 "pageInfo" => self.cut(set, &page)?,
                 "nodes" => items
                     .iter()
