@@ -1,6 +1,6 @@
 //! Envoy's statistics in the Prometheus text format, as labelled values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One value.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,14 @@ impl Stats {
         self.of(name, labels)
             .map(|sample| sample.value)
             .sum::<f64>() as u64
+    }
+
+    /// The values of one label over all samples of a metric.
+    pub fn values(&self, name: &str, label: &str) -> BTreeSet<String> {
+        let samples = self.of(name, &[]);
+        samples
+            .filter_map(|sample| sample.labels.get(label).cloned())
+            .collect()
     }
 
     /// The product's own values, a line each, for messages.
