@@ -32,7 +32,7 @@ setup_python_clients() {
   mkdir -p "${PYTHON_CLIENTS%/*}"
   step "making a virtual environment for the Python clients" \
     "$python" -m venv "$PYTHON_CLIENTS" || die "could not make it (the whole output: $LOG)"
-  step "fetching the Python clients (16 MB)" "$PYTHON_CLIENTS/bin/python" -m pip install \
+  step "fetching the Python clients (15 MB)" "$PYTHON_CLIENTS/bin/python" -m pip install \
     --disable-pip-version-check --no-deps --no-compile --only-binary :all: --require-hashes \
     --requirement "$PYTHON_PINS" ||
     die "could not fetch them: is the Python package index reachable? (the whole output: $LOG)"

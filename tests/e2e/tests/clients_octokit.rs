@@ -1,6 +1,10 @@
 //! Octokit, unmodified: the same results straight and through the proxy (see `e2e::clients`).
 
-use e2e::clients::{self, Mount};
+use e2e::apps::{app, with_app, ID, KEY};
+use e2e::clients::{self, mapping, proof, Mount, Place};
+use e2e::proxy::Setup;
+use e2e::{GitHub, REGISTRY, TOKEN};
+use github_simulator::Options;
 use serde_json::json;
 
 /// `@octokit/rest`: lists with `paginate`, files and diffs in their media types, the Git database,
@@ -45,4 +49,38 @@ async fn waiting() {
     let seen = flow.compare().await;
     assert_eq!(seen["limits"]["waited"], true);
     assert_eq!(seen["banned"]["after"], "the ban");
+}
+
+/// `octokit`'s App, which signs and exchanges tokens by itself straight at GitHub; and the same
+/// work with a proxy token, where the App is a credential of the proxy's.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app() {
+    const INSTALLATION: u64 = 7001;
+    let github = || GitHub::start_with(Options::default().app(app(&[INSTALLATION], 3600)));
+    let flow = clients::node("octokit_app.mjs");
+    let straight = github().await;
+    let place = Place::new(straight.api_address(), Mount::Root, "");
+    let as_app = flow
+        .clone()
+        .env("APP_ID", ID.to_string())
+        .env("APP_KEY", KEY);
+    let as_app = as_app.env("INSTALLATION", INSTALLATION.to_string());
+    let expected = mapping::mapped(&as_app.run_at(&place).await, &place, &[]);
+    assert_eq!(expected["comment"][1], "By the App");
+
+    for mount in [Mount::Root, Mount::ApiV3] {
+        let github = github().await;
+        let setup = Setup::bare().env("GITHUB_API_URL", &github.api_url());
+        let setup = setup.registry(REGISTRY);
+        let proxy = with_app(setup, "BOT", INSTALLATION).start().await;
+        let place = Place::new(proxy.address(), mount, TOKEN);
+        let seen = mapping::mapped(&flow.run_at(&place).await, &place, &[]);
+        mapping::assert_same(&format!("{mount:?}"), &expected, &seen);
+        proof::no_proxy_token("an App", &github);
+        let owners = github.requests().into_iter().map(|entry| entry.owner);
+        let stranger = owners
+            .filter(|owner| owner != &format!("installation/{INSTALLATION}"))
+            .find(|owner| owner != &format!("app/{ID}"));
+        assert_eq!(stranger, None, "{mount:?}");
+    }
 }

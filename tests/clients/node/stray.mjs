@@ -1,0 +1,2 @@
+// What no client may do: ask another machine.
+await fetch("https://api.github.com/user").catch(() => {});
