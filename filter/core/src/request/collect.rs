@@ -1,8 +1,9 @@
 //! A body streams to the client while a copy is kept; once complete, the copy becomes an
 //! entry and those who waited for it are told.
 
-use super::answer::{Passed, Response};
+use super::answer::Response;
 use super::errand::Asked;
+use super::pass::Passed;
 use super::{lead, Admitted, Closed, Deposit, Effect, Phase, World};
 use crate::cache::cluster;
 use crate::cache::entry::{Entry, EntryHead, EntryWriter};

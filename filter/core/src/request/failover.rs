@@ -2,9 +2,10 @@
 //! marked for all workers, and the request goes out again on another one, unnoticed by the
 //! client. At most once per credential, and never without the whole of the request's body.
 
-use super::answer::{pass, Delivery, Response};
+use super::answer::{Delivery, Response};
 use super::depart::is_patient;
 use super::errand::{Asked, Forwarded, Part, RequestBody};
+use super::pass::pass;
 use super::{serve, Effect, Judging, Phase, Retrying, World};
 use crate::cache::status::{CacheStatus, Forwarded as Why};
 use crate::flight::Landing;

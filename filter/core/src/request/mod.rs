@@ -25,6 +25,7 @@ mod event;
 mod failover;
 mod lead;
 mod notes;
+mod pass;
 mod serve;
 
 use crate::budget::Budget;

@@ -1,0 +1,134 @@
+//! Lets GitHub's response through to the client: without what belongs to its hop or its
+//! credential, with the pool's rate limits, and with URLs that lead to where the client came in.
+
+use super::answer::{Delivery, Response};
+use super::{serve, Admitted, Closed, Effect, Passing, Phase, Reply, ReplyBody, World};
+use crate::cache::status::CacheStatus;
+use crate::etag;
+use crate::header::Headers;
+use crate::metric::Metric;
+use crate::rewrite::{BodyRewriter, Rewrite};
+use crate::upstream::Edit;
+
+/// Fields that tell about the pool's credential, or lead around the proxy.
+const WITHHELD: [&str; 4] = [
+    "alt-svc",
+    "github-authentication-token-expiration",
+    "x-oauth-client-id",
+    "x-oauth-scopes",
+];
+
+/// A response on its way to the client.
+pub(super) struct Passed {
+    pub(super) closed: Closed,
+    /// Set while more of a body that is rewritten is to come.
+    pub(super) rewriter: Option<BodyRewriter>,
+}
+
+impl Passed {
+    pub(super) fn new(closed: Closed, rewriter: Option<BodyRewriter>) -> Self {
+        Self { closed, rewriter }
+    }
+
+    /// The phase of one whose body is not kept.
+    pub(super) fn phase(self) -> Phase {
+        match self.rewriter {
+            Some(rewriter) => Phase::Passing(Box::new(Passing {
+                rewriter,
+                closed: self.closed,
+            })),
+            None => Phase::Closed(Some(self.closed)),
+        }
+    }
+}
+
+/// Lets GitHub's response through, without what belongs to its hop or its credential, and with
+/// URLs that lead to where the client came in.
+pub(super) fn pass(
+    admitted: &Admitted,
+    response: &Response,
+    cache: CacheStatus,
+    delivery: Delivery,
+    world: &World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Passed {
+    let Response {
+        status, headers, ..
+    } = response;
+    let rewrite = admitted.rewrite(world);
+    let edits = edits(admitted, headers, cache, rewrite.as_ref(), world);
+    let metric = Metric::request(&admitted.client, &admitted.method, *status, cache.label());
+    effects.push(Effect::Record(metric));
+    let mut rewriter = rewrite
+        .filter(|_| !admitted.is_head())
+        .and_then(|rewrite| rewrite.body(headers));
+    match delivery {
+        Delivery::Stream { held, end } => {
+            let mut edits = edits;
+            if rewriter.is_some() && !(end && held.is_empty()) {
+                edits.push(("content-length".to_owned(), None));
+            }
+            effects.push(Effect::Pass(edits));
+            if let Some(rewriter) = rewriter.as_mut().filter(|_| !held.is_empty()) {
+                effects.push(Effect::ReplaceBody(rewriter.push(&held, end)));
+            }
+            rewriter = rewriter.filter(|_| !end);
+        }
+        Delivery::Whole(body) => {
+            let mut headers = headers.clone();
+            headers.apply(edits);
+            headers.retain(|name| !name.starts_with(':') && name != "content-length");
+            headers.sanitise();
+            let body = match rewriter.take() {
+                Some(mut rewriter) => rewriter.push(&body, true),
+                None => body,
+            };
+            effects.push(Effect::Reply(Reply {
+                status: *status,
+                headers,
+                body: ReplyBody::Bytes(body),
+            }));
+        }
+    }
+    let started = admitted.started;
+    let closed = Closed { started, cache };
+    Passed { closed, rewriter }
+}
+
+/// What is changed in the header section of a response that passes.
+fn edits(
+    admitted: &Admitted,
+    headers: &Headers,
+    cache: CacheStatus,
+    rewrite: Option<&Rewrite>,
+    world: &World<'_>,
+) -> Vec<Edit> {
+    let mut edits: Vec<Edit> = headers
+        .iter()
+        .filter(|(name, _)| headers.is_hop_by_hop(name) || WITHHELD.contains(name))
+        .map(|(name, _)| (name.to_owned(), None))
+        .collect();
+    let rewritten = rewrite.is_some() && Rewrite::applies_to(headers);
+    if admitted.is_head() && (rewritten || headers.has("content-encoding")) {
+        // No body follows that would show its length, and Envoy's decompressor leaves alone
+        // what describes the form that was asked for upstream.
+        edits.extend(["content-encoding", "content-length"].map(|name| (name.to_owned(), None)));
+    }
+    if headers.has("x-ratelimit-limit") {
+        let mut rate = Headers::default();
+        serve::set_rate_limit(&mut rate, admitted, world);
+        let rate = rate.iter();
+        edits.extend(rate.map(|(name, value)| (name.to_owned(), Some(value.to_vec()))));
+    }
+    if let Some(rewrite) = rewrite {
+        edits.extend(rewrite.fields(headers));
+    }
+    let tag = headers.get("etag");
+    if let Some(tag) = tag.and_then(|tag| etag::weakened(tag, &admitted.headers)) {
+        edits.push(("etag".to_owned(), Some(tag)));
+    }
+    if let Some(field) = cache.field() {
+        edits.push(("cache-status".to_owned(), Some(field.into_bytes())));
+    }
+    edits
+}
