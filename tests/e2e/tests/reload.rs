@@ -5,8 +5,8 @@
 use e2e::http::Http2;
 use e2e::proxy::Setup;
 use e2e::steady::Steady;
-use e2e::{github, traces, wait, GitHub, Proxy, REGISTRY};
-use github_simulator::Token;
+use e2e::{apps, github, traces, wait, GitHub, Proxy, REGISTRY};
+use github_simulator::{Options, Token};
 use rustix::process::Signal;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -115,6 +115,29 @@ async fn credentials_change_without_a_restart() {
     let stats = proxy.stats().await;
     let applied = [("result", "applied")];
     assert_eq!(stats.sum("github_proxy_config_reloads", &applied), 2);
+}
+
+/// The file of an App's private key is followed: a key that GitHub knows gets a token at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_an_app_changes_with_its_file() {
+    let options = Options::default().app(apps::app(&[7], 3_600));
+    let github = GitHub::start_with(options).await;
+    let setup = Setup::bare()
+        .env("GITHUB_API_URL", &github.api_url())
+        .env("GITHUB_APP_X_ID", &apps::ID.to_string())
+        .env("GITHUB_APP_X_INSTALLATION_ID", "7")
+        .registry(REGISTRY);
+    let key = setup.folder().join("app.pem");
+    write(&key, &[apps::KEY.replacen("MIIE", "MIIF", 1)]);
+    let setup = setup.env("GITHUB_APP_X_PEM_FILE", &key.display().to_string());
+    let proxy = setup.start().await;
+    assert_eq!(ask(&proxy, "before").await, 503);
+    write(&key, &[apps::KEY.to_owned()]);
+    until_said(&proxy, "reloaded: 2 clients, 1 credential\n", 1).await;
+    assert_eq!(ask(&proxy, "after").await, 200);
+    let dump = proxy.admin("/config_dump").await.body;
+    let lines = apps::KEY.lines().filter(|line| line.len() == 64);
+    traces::none_of(lines.map(|line| &line[8..40]), "the configuration", &dump);
 }
 
 /// A setting takes effect at the next request.
@@ -277,7 +300,9 @@ async fn campaign(rate: u32, reloads: usize) -> Campaign {
         proxy.replace_registry(&registry);
         if number % 5 == 0 {
             let third = pat("C", C.1);
-            write(&file, &[&credentials[..], &[third]].concat());
+            let with_third = number % 10 == 5;
+            let third = with_third.then_some(third);
+            write(&file, &[&credentials[..], third.as_slice()].concat());
         }
         while ask(client(number)).await != 200 {
             assert!(
