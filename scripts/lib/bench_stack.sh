@@ -111,7 +111,7 @@ start_filter() {
 start_plain() {
   take_ports "$1"
   configuration "$@" | awk '
-    /^ +- name: github_proxy$/ && filters { width = match($0, /-/); next }
+    /^ +- [&*]filter$/ && filters { width = match($0, /-/); next }
     width && match($0, /[^ ]/) > width { next }
     { width = 0; filters = filters || /http_filters:/; print }' >"$WORK/$1.yaml"
   ! grep --quiet 'filters.http.wasm' "$WORK/$1.yaml" || die "the filter is still in the plain configuration"
