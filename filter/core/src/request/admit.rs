@@ -32,11 +32,13 @@ pub(super) fn arrive(
     effects: &mut Vec<Effect>,
 ) -> Phase {
     let method = headers.text(":method").unwrap_or_default().to_owned();
-    notes::of_request(&headers, effects);
+    let target = headers.get(":path").unwrap_or_default();
+    let target = Target::parse(target).ok();
+    notes::of_request(&headers, target.as_ref(), effects);
     if cors::is_preflight(&method, &headers) {
         return serve::preflight(&method, world.now, effects);
     }
-    match admit(&method, headers, me, has_body, world) {
+    match admit(&method, target, headers, me, has_body, world) {
         Ok((admitted, cacheability)) => {
             notes::of_client(&admitted.client, effects);
             match cacheability {
@@ -62,6 +64,7 @@ pub(super) fn arrive(
 
 fn admit(
     method: &str,
+    target: Option<Target>,
     headers: Headers,
     me: Waiter,
     has_body: bool,
@@ -73,8 +76,7 @@ fn admit(
         client: Some(client.name.clone()),
         refusal,
     };
-    let target = headers.get(":path").unwrap_or_default();
-    let target = Target::parse(target).map_err(|_| refused(Refusal::Path))?;
+    let target = target.ok_or_else(|| refused(Refusal::Path))?;
     if !client.scopes.allow(method, &target.path) {
         return Err(refused(Refusal::Scope {
             client: client.name.clone(),

@@ -10,14 +10,15 @@ const LONGEST_PATH: usize = 1_024;
 /// GitHub's are 40 characters or so.
 const LONGEST_ID: usize = 100;
 
-/// What can be said of every request.
-pub(super) fn of_request(headers: &Headers, effects: &mut Vec<Effect>) {
-    let target = headers.get(":path").unwrap_or_default();
-    let path = match Target::parse(target) {
-        Ok(target) => target.path,
-        Err(_) => raw_path(target),
+/// What can be said of every request; `target` is what it asks for, if that is well formed.
+pub(super) fn of_request(headers: &Headers, target: Option<&Target>, effects: &mut Vec<Effect>) {
+    let mut path = match target {
+        Some(target) => target.path.clone(),
+        None => raw_path(headers.get(":path").unwrap_or_default()),
     };
-    let path = path.chars().take(LONGEST_PATH).collect();
+    if let Some((end, _)) = path.char_indices().nth(LONGEST_PATH) {
+        path.truncate(end);
+    }
     effects.push(Effect::Note(Note::Path, path));
     if let Some(id) = headers.text("traceparent").and_then(trace_id) {
         effects.push(Effect::Note(Note::TraceId, id.to_owned()));
@@ -83,8 +84,10 @@ mod tests {
     fn noted(fields: &[(&str, &str)]) -> Vec<(Note, String)> {
         let fields = fields.iter();
         let fields = fields.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+        let headers = Headers::new(fields.collect());
+        let target = Target::parse(headers.get(":path").unwrap_or_default()).ok();
         let mut effects = Vec::new();
-        of_request(&Headers::new(fields.collect()), &mut effects);
+        of_request(&headers, target.as_ref(), &mut effects);
         effects
             .into_iter()
             .map(|effect| match effect {
