@@ -24,20 +24,30 @@ fn free() -> SocketAddr {
     listener.local_addr().expect("its address")
 }
 
-/// The bootstrap that `config` prints for this setup.
-pub fn printed(setup: &Setup) -> Printed {
-    let (listen, admin) = (free(), free());
+/// What `config` prints for this setup with these flags.
+pub fn config(setup: &Setup, flags: &[&str]) -> String {
     let mut command = setup.command("config");
-    command.args(["--format", "bootstrap", "--listen", &listen.to_string()]);
-    command.args(["--admin", &admin.to_string()]);
-    let output = command.output().expect("the command runs");
+    let output = command.args(flags).output().expect("the command runs");
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The bootstrap that `config` prints for this setup.
+pub fn printed(setup: &Setup) -> Printed {
+    printed_with(setup, &[])
+}
+
+/// The same with more flags.
+pub fn printed_with(setup: &Setup, flags: &[&str]) -> Printed {
+    let (listen, admin) = (free(), free());
+    let (to_clients, to_operators) = (listen.to_string(), admin.to_string());
+    let places = ["--listen", &to_clients, "--admin", &to_operators];
     Printed {
-        bootstrap: String::from_utf8(output.stdout).expect("text"),
+        bootstrap: config(setup, &[&places[..], flags].concat()),
         listen,
         admin,
     }
@@ -45,6 +55,15 @@ pub fn printed(setup: &Setup) -> Printed {
 
 /// An Envoy with that text as its configuration, and the credentials in its environment.
 pub fn envoy(bootstrap: &str) -> (Process, TempDir) {
+    let variable = |(name, secret, _): (&str, _, _)| (format!("GITHUB_PAT_{name}"), secret);
+    envoy_with(bootstrap, CREDENTIALS.map(variable))
+}
+
+/// An Envoy with that text as its configuration, and these variables.
+pub fn envoy_with<'a>(
+    bootstrap: &str,
+    variables: impl IntoIterator<Item = (String, &'a str)>,
+) -> (Process, TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("envoy.yaml");
     std::fs::write(&path, bootstrap).expect("a temporary file");
@@ -57,8 +76,6 @@ pub fn envoy(bootstrap: &str) -> (Process, TempDir) {
         "--log-level",
         "warning",
     ]);
-    for (name, secret, _) in CREDENTIALS {
-        command.env(format!("GITHUB_PAT_{name}"), secret);
-    }
+    command.envs(variables);
     (Process::start(command), folder)
 }
