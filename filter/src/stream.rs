@@ -116,6 +116,15 @@ impl Stream {
         }
     }
 
+    /// Takes what is in hand of the request's body.
+    fn take_request_body(&self, size: usize, end: bool) -> Action {
+        let chunk = host::body(BufferType::HttpRequestBody, size);
+        match self.take(Event::RequestBody { chunk, end }) {
+            Outcome::Replied => Action::Pause,
+            Outcome::Released | Outcome::Held => self.pause_or_continue_request(),
+        }
+    }
+
     fn pause_or_continue_request(&self) -> Action {
         if self.phase().holds_request() {
             Action::Pause
@@ -192,15 +201,18 @@ impl HttpContext for Http {
     }
 
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
-        if self.0.phase().wants_request_body() {
-            let chunk = host::body(BufferType::HttpRequestBody, size);
-            self.0.take(Event::RequestBody { chunk, end });
+        if self.0.phase().wants_request_body(size, end) {
+            return self.0.take_request_body(size, end);
         }
         self.0.pause_or_continue_request()
     }
 
-    // A held request must not go on, with the client's own token, because its trailers came.
+    // A held request must not go on, with the client's own token, because its trailers came. One
+    // that is being read ends with them.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        if self.0.phase().reads_request() {
+            return self.0.take_request_body(usize::MAX, true);
+        }
         self.0.pause_or_continue_request()
     }
 

@@ -11,6 +11,7 @@ pub mod etag;
 pub mod flight;
 pub mod forwarded;
 pub mod generation;
+pub mod graphql;
 pub mod header;
 pub mod metric;
 pub mod path;

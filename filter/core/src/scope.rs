@@ -4,11 +4,14 @@
 //! Whole matches are the point: a pattern for `/repos/acme/widgets` must not
 //! admit `/repos/acme/widgets-secret`. Whatever cannot be decided is denied, so
 //! also a pattern that backtracks without end. A rule can only allow; nothing
-//! here knows which client it is about.
+//! here knows which client it is about, or reads a GraphQL document: it only says
+//! whether that document decides.
 
 mod pattern;
 
 pub use self::pattern::Pattern;
+
+use crate::graphql;
 
 /// The rules of one client, compiled once.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub struct Rule {
     pub method: Pattern,
     /// Matches the normalised path, without mount prefix and query.
     pub path: Pattern,
-    /// `graphql: query`: this rule never allows a GraphQL mutation.
+    /// `graphql: query`: of GraphQL, this rule allows queries by POST and nothing else.
     pub queries_only: bool,
 }
 
@@ -36,31 +39,46 @@ impl Scopes {
         Self(Some(rules))
     }
 
-    /// Whether a request with `method` for the normalised `path` is allowed.
-    pub fn allow(&self, method: &str, path: &str) -> bool {
-        match &self.0 {
-            None => true,
-            Some(rules) => rules.iter().any(|rule| rule.allows(method, path)),
-        }
+    /// What a request with `method` for the normalised `path` may do.
+    pub fn permit(&self, method: &str, path: &str) -> Permission {
+        let Some(rules) = &self.0 else {
+            return Permission::Everything;
+        };
+        let permissions = rules.iter().map(|rule| rule.permits(method, path));
+        permissions.max().unwrap_or(Permission::Nothing)
     }
 }
 
+/// What the scopes say to a request, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// It is not allowed.
+    Nothing,
+    /// It is a `POST /graphql`, and allowed if its document only queries.
+    Queries,
+    /// It is allowed, whatever its body.
+    Everything,
+}
+
 impl Rule {
-    fn allows(&self, method: &str, path: &str) -> bool {
-        // The document of a POST is not looked at, so it may be a mutation.
-        let may_mutate = self.queries_only && is_graphql(path) && !is_safe(method);
-        !may_mutate && self.method.matches(method) && self.path.matches(path)
+    fn permits(&self, method: &str, path: &str) -> Permission {
+        if !self.method.matches(method) || !self.path.matches(path) {
+            return Permission::Nothing;
+        }
+        if !self.queries_only || !is_graphql(path) {
+            return Permission::Everything;
+        }
+        if method == "POST" && path == graphql::PATH {
+            return Permission::Queries;
+        }
+        Permission::Nothing
     }
 }
 
 /// Wider than the one endpoint, for whatever else GitHub may take for it.
 fn is_graphql(path: &str) -> bool {
-    path.get(..8)
-        .is_some_and(|start| start.eq_ignore_ascii_case("/graphql"))
-}
-
-fn is_safe(method: &str) -> bool {
-    method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD")
+    path.get(..graphql::PATH.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(graphql::PATH))
 }
 
 #[cfg(test)]

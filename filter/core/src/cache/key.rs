@@ -13,6 +13,9 @@ const VERSION: &[u8] = b"github-proxy/1";
 /// Request fields that select a representation on every GitHub endpoint.
 pub const SELECTING: [&str; 2] = ["accept", "x-github-api-version"];
 
+/// Request fields that turn features of GitHub's GraphQL on.
+const DOCUMENT_SELECTING: [&str; 2] = ["graphql-features", "x-github-next-global-id"];
+
 /// The request's Accept as far as it selects anything: `*/*` says as much as none at all
 /// (RFC 9110 §12.5.1), so curl and a client that sends none share one representation.
 pub fn accept(request: &Headers) -> Option<Vec<u8>> {
@@ -43,6 +46,23 @@ impl Key {
                 None => part(b"\0absent"),
             }
         }
+        Self(hash.finalize().into())
+    }
+
+    /// The key of a GraphQL query: that of its path, with its body (document, variables, name of
+    /// the operation) and the fields that change what GitHub makes of it.
+    pub fn with_document(&self, request: &Headers, body: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"graphql");
+        hash.update(self.0);
+        for name in DOCUMENT_SELECTING {
+            let value = request.joined(name);
+            hash.update([u8::from(value.is_some())]);
+            let value = value.unwrap_or_default();
+            hash.update((value.len() as u64).to_be_bytes());
+            hash.update(value);
+        }
+        hash.update(body);
         Self(hash.finalize().into())
     }
 
@@ -84,6 +104,24 @@ mod tests {
             path,
             &Headers::new(fields.collect()),
         )
+    }
+
+    #[test]
+    fn a_query_is_what_it_asks_and_how() {
+        let path = key("default", "/graphql", &[]);
+        let feature = Headers::new(vec![("graphql-features".into(), b"a".to_vec())]);
+        let none = Headers::default();
+        let keys = [
+            path,
+            path.with_document(&none, b"{a}"),
+            path.with_document(&none, b"{b}"),
+            path.with_document(&feature, b"{a}"),
+            key("other", "/graphql", &[]).with_document(&none, b"{a}"),
+        ];
+        for (at, key) in keys.iter().enumerate() {
+            assert!(!keys[..at].contains(key), "{at}");
+        }
+        assert_eq!(keys[1], path.with_document(&none, b"{a}"));
     }
 
     #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]

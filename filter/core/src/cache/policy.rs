@@ -90,6 +90,12 @@ pub fn storable(status: u16, response: &Headers) -> bool {
     matches!(status, 200 | 301 | 404 | 410) && revalidatable && readable(response)
 }
 
+/// Whether a response to a GraphQL query may be kept for as long as its client allows: it needs
+/// no validator. Whether it holds errors, its body tells.
+pub fn storable_query(status: u16, response: &Headers) -> bool {
+    status == 200 && readable(response) && !response.has("set-cookie")
+}
+
 /// Whether a complete response may be handed to equal requests that waited for it, and to
 /// nobody else. Failures are not shared: each follower asks for itself.
 pub fn shareable(status: u16, response: &Headers) -> bool {

@@ -17,16 +17,20 @@ pub struct PoolSettings {
     /// The share of each credential's limit that clients of low priority leave to the others;
     /// percent, 0 to 90.
     pub low_priority_reserve_percent: u64,
-    /// Points that counted requests may spend on a credential in a minute (a read costs 1, a
-    /// write 5), 0 to 100,000; 0: no limit. GitHub's secondary limit is 900.
+    /// Points that counted requests other than GraphQL may spend on a credential in a minute (a
+    /// read costs 1, a write 5), 0 to 100,000; 0: no limit. GitHub's secondary limit is 900.
     pub points_per_minute: u64,
+    /// Points that GraphQL requests may spend on a credential in a minute (a query costs 1, a
+    /// mutation 5), 0 to 100,000; 0: no limit. GitHub's secondary limit is 2,000.
+    pub graphql_points_per_minute: u64,
     /// Counted requests under way at once on a credential, 0 to 10,000; 0: no limit. GitHub's
     /// secondary limit is 100.
     pub concurrency: u64,
-    /// Whether Envoy hands the filter the body of a response that it holds back
+    /// Whether Envoy hands the filter the body of a message that it holds back
     /// (`allow_on_headers_stop_iteration` in its plugin configuration). With it, a 401 or 403 is
-    /// told apart by its message, and GraphQL's RATE_LIMITED is seen; without it, a response
-    /// that only its body explains goes to the client.
+    /// told apart by its message, GraphQL's RATE_LIMITED is seen, and GraphQL documents are read;
+    /// without it, a response that only its body explains goes to the client, and a client that
+    /// may only query gets nothing from GraphQL.
     pub inspect_bodies: bool,
 }
 
@@ -37,6 +41,7 @@ impl Default for PoolSettings {
             token_padding_minutes: 10,
             low_priority_reserve_percent: 20,
             points_per_minute: 900,
+            graphql_points_per_minute: 2_000,
             concurrency: 100,
             inspect_bodies: false,
         }
@@ -50,6 +55,7 @@ impl PoolSettings {
             "token_padding_minutes",
             "low_priority_reserve_percent",
             "points_per_minute",
+            "graphql_points_per_minute",
             "concurrency",
             "inspect_bodies",
         ])?;
@@ -74,6 +80,11 @@ impl PoolSettings {
                 "points_per_minute",
                 0..=100_000,
                 default.points_per_minute,
+            ),
+            graphql_points_per_minute: fields.integer_or(
+                "graphql_points_per_minute",
+                0..=100_000,
+                default.graphql_points_per_minute,
             ),
             concurrency: fields.integer_or("concurrency", 0..=10_000, default.concurrency),
             inspect_bodies: fields.flag_or("inspect_bodies", default.inspect_bodies),

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::reader::{Errors, Node};
 use super::token::{self, Token, TokenDigest};
 use super::{ConfigError, DEFAULT_POOL};
+use crate::graphql::wish;
 use crate::scope::Scopes;
 
 /// A budget above every limit that GitHub has says nothing.
@@ -29,6 +30,9 @@ pub struct Client {
     pub budget: Option<u64>,
     /// Whether it leaves a reserve of each credential to the others.
     pub priority: Priority,
+    /// How old an answer to its GraphQL queries may be where a request does not say, seconds, 1 to
+    /// 86,400; `None`: GitHub is asked each time.
+    pub graphql_cache_seconds: Option<u64>,
     /// What it may do.
     pub scopes: Scopes,
 }
@@ -175,6 +179,7 @@ impl Reading<'_> {
             "pool",
             "budget",
             "priority",
+            "graphql_cache_seconds",
         ])?;
         let name = fields.required("name").and_then(|node| {
             let name = name(&node)?;
@@ -195,6 +200,7 @@ impl Reading<'_> {
             None => self.default_pool(node),
         };
         let budget = fields.optional("budget");
+        let graphql_cache = fields.optional("graphql_cache_seconds");
         let priority = match fields.optional("priority") {
             Some(node) => priority(&node),
             None => Some(Priority::default()),
@@ -204,6 +210,7 @@ impl Reading<'_> {
             pool: pool?,
             budget: budget.and_then(|node| node.integer(1..=MAX_BUDGET)),
             priority: priority?,
+            graphql_cache_seconds: graphql_cache.and_then(|node| node.integer(1..=wish::LONGEST)),
             scopes: scopes?,
         })
     }

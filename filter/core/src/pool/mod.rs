@@ -7,12 +7,14 @@
 
 pub mod app;
 pub mod health;
+pub mod pace;
 pub mod rate;
 pub mod refusal;
 pub mod upkeep;
 
 use self::health::{Health, HealthKey};
-use self::rate::{Pace, RateKey, ResourceName, ASSUMED_LIMIT};
+use self::pace::Pace;
+use self::rate::{RateKey, ResourceName, ASSUMED_LIMIT};
 use crate::config::{Credential, CredentialKind};
 use crate::secret::Secret;
 use crate::shared::{count, SharedData};
@@ -332,7 +334,7 @@ impl Pool {
             let left = left.saturating_sub(reserve);
             let busy = wish
                 .points
-                .and_then(|points| ledger.busy_until(points, self.pace, now));
+                .and_then(|points| ledger.busy_until(wish.resource, points, self.pace, now));
             if left == 0 && pending {
                 unable.busy(now / 1_000 + 1);
             } else if left == 0 {

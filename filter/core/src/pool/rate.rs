@@ -6,6 +6,7 @@
 //! reset nobody knows yet what the new window holds: few requests go out until one answer says.
 
 use crate::header::Headers;
+use crate::pool::pace::{Pace, Spending};
 use crate::shared::{update, SharedData};
 use arrayvec::ArrayString;
 use serde::{Deserialize, Serialize};
@@ -20,8 +21,6 @@ const SLOW_START: u64 = 20;
 const SLOW_START_WINDOW: u64 = 60;
 /// Resources kept per credential; GitHub has about fifteen.
 const MOST_RESOURCES: usize = 32;
-/// The window of GitHub's secondary limit on points, milliseconds.
-const MINUTE: u64 = 60_000;
 
 /// The longest name of a resource, bytes. GitHub's longest has 27.
 const LONGEST_NAME: usize = 40;
@@ -164,31 +163,11 @@ impl Standing {
     }
 }
 
-/// What a request costs of the secondary limit (GitHub's docs: reads 1 point, writes 5).
-pub fn points_of(method: &str) -> u64 {
-    match method {
-        "GET" | "HEAD" | "OPTIONS" => 1,
-        _ => 5,
-    }
-}
-
-/// The secondary limits that the pool keeps to, so as not to trip them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// Points a minute; 0: no limit.
-    pub points_per_minute: u64,
-    /// Counted requests under way at once; 0: no limit.
-    pub concurrency: u64,
-}
-
 /// All that is known of one limit: of one credential, or of all that share a user's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     standings: Vec<Standing>,
-    /// When the present minute began, Unix milliseconds.
-    minute: u64,
-    /// Points spent in it.
-    points: u64,
+    spending: Spending,
 }
 
 impl Ledger {
@@ -205,22 +184,12 @@ impl Ledger {
 
     /// When a request of `points` may go out without overstepping the pace, Unix seconds;
     /// `None`: now.
-    pub fn busy_until(&self, points: u64, pace: Pace, now: u64) -> Option<u64> {
+    pub fn busy_until(&self, resource: &str, points: u64, pace: Pace, now: u64) -> Option<u64> {
         let under_way: u64 = self.standings.iter().map(|it| it.in_flight).sum();
         if pace.concurrency > 0 && under_way >= pace.concurrency {
             return Some(now / 1_000 + 1);
         }
-        let end = self.minute.saturating_add(MINUTE);
-        let spent = self.points.saturating_add(points) > pace.points_per_minute;
-        (pace.points_per_minute > 0 && now < end && spent).then(|| end.div_ceil(1_000))
-    }
-
-    fn spend(&mut self, points: u64, now: u64) {
-        if now >= self.minute.saturating_add(MINUTE) {
-            self.minute = now;
-            self.points = 0;
-        }
-        self.points = self.points.saturating_add(points);
+        self.spending.busy_until(resource, points, pace, now)
     }
 
     fn settle(&mut self, resource: &str) {
@@ -288,7 +257,7 @@ impl RateKey {
     /// Notes that a counted request of `points` goes out.
     pub fn reserve(self, shared: &dyn SharedData, resource: &str, points: u64, now: u64) {
         self.change(shared, |ledger| {
-            ledger.spend(points, now);
+            ledger.spending.spend(resource, points, now);
             let all = &mut ledger.standings;
             let at = all
                 .iter()
@@ -465,9 +434,10 @@ mod tests {
         let map = Map::default();
         let pace = Pace {
             points_per_minute: 10,
+            graphql_points_per_minute: 0,
             concurrency: 3,
         };
-        let busy = |points, now| KEY.ledger(&map).busy_until(points, pace, now);
+        let busy = |points, now| KEY.ledger(&map).busy_until("core", points, pace, now);
         assert_eq!(busy(1, 105_000), None);
         KEY.reserve(&map, "core", 5, 105_000);
         KEY.reserve(&map, "core", 4, 106_000);

@@ -53,6 +53,7 @@ const WISH: Wish<'static> = Wish {
 
 const NO_PACE: Pace = Pace {
     points_per_minute: 0,
+    graphql_points_per_minute: 0,
     concurrency: 0,
 };
 
@@ -232,6 +233,7 @@ fn what_is_under_way_is_waited_for_rather_than_taken_for_spent() {
 fn a_busy_credential_is_spared_counted_requests_only() {
     let pace = Pace {
         points_per_minute: 0,
+        graphql_points_per_minute: 0,
         concurrency: 1,
     };
     let credentials = [pat("A", None), pat("B", None)];

@@ -1,7 +1,7 @@
 //! Who asks, for what, and may they: the guards of a request, top to bottom.
 
-use super::errand::Errand;
-use super::{lead, notes, serve, Admitted, Effect, Phase, World};
+use super::errand::{Errand, RequestBody};
+use super::{document, lead, notes, serve, Admitted, Effect, Phase, World};
 use crate::auth;
 use crate::budget::Budget;
 use crate::cache::key::Key;
@@ -11,16 +11,27 @@ use crate::config::registry::{Client, Denied};
 use crate::cors;
 use crate::flight::Waiter;
 use crate::forwarded::{self, InvalidHost};
+use crate::graphql::wish::Wish;
 use crate::header::Headers;
 use crate::path::Target;
 use crate::pool::rate;
 use crate::reply::Refusal;
+use crate::scope::Permission;
 use crate::upstream;
 
 /// A refusal, and the client if it is known.
 struct Refused {
     client: Option<String>,
     refusal: Refusal,
+}
+
+/// A request that got past the guards.
+struct Accepted {
+    admitted: Admitted,
+    cacheability: Cacheability,
+    permission: Permission,
+    /// What the client wants of the cache for its GraphQL queries.
+    wish: Wish,
 }
 
 /// The first step of every request.
@@ -39,8 +50,18 @@ pub(super) fn arrive(
         return serve::preflight(&method, world.now, effects);
     }
     match admit(&method, target, headers, me, has_body, world) {
-        Ok((admitted, cacheability)) => {
+        Ok(accepted) => {
+            let Accepted {
+                admitted,
+                cacheability,
+                permission,
+                wish,
+            } = accepted;
             notes::of_client(&admitted.client, effects);
+            let must_query = permission != Permission::Everything;
+            if must_query || admitted.is_graphql() {
+                return document::begin(admitted, must_query, wish, world, effects);
+            }
             match cacheability {
                 Cacheability::Cacheable => lead::board(admitted, world, effects),
                 Cacheability::RateLimit => serve::rate_limit(&admitted, world, effects),
@@ -69,7 +90,7 @@ fn admit(
     me: Waiter,
     has_body: bool,
     world: &World<'_>,
-) -> Result<(Admitted, Cacheability), Refused> {
+) -> Result<Accepted, Refused> {
     let config = &world.proxy.config;
     let client = authenticate(&headers, world)?;
     let refused = |refusal| Refused {
@@ -77,7 +98,8 @@ fn admit(
         refusal,
     };
     let target = target.ok_or_else(|| refused(Refusal::Path))?;
-    if !client.scopes.allow(method, &target.path) {
+    let permission = client.scopes.permit(method, &target.path);
+    if permission == Permission::Nothing {
         return Err(refused(Refusal::Scope {
             client: client.name.clone(),
             method: method.to_owned(),
@@ -100,13 +122,20 @@ fn admit(
         target: target.path.clone(),
         me,
         started: world.now,
-        has_body,
+        body: RequestBody::new(has_body),
+        document: None,
         leads: false,
         locked_at: None,
         headers,
     };
     let cacheability = classify(method, &target.path, &admitted.headers, has_body);
-    Ok((admitted, cacheability))
+    let wish = Wish::of(&admitted.headers, client.graphql_cache_seconds);
+    Ok(Accepted {
+        admitted,
+        cacheability,
+        permission,
+        wish,
+    })
 }
 
 /// Where URLs in the answer are to lead, unless they are left as they are.

@@ -10,11 +10,13 @@ use crate::cache::key::Key;
 use crate::cache::policy;
 use crate::cache::status::{CacheStatus, Forwarded as Why};
 use crate::flight::{Answer, Landing};
+use crate::graphql;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::rate::{Learnt, Rate, Turn};
 use crate::pool::refusal::{self, Reading};
 use crate::pool::upkeep;
+use serde::de::IgnoredAny;
 
 /// A copy in the cluster is renewed once this part of its life is over.
 const RENEW_AFTER: u64 = 4;
@@ -35,6 +37,18 @@ pub(super) enum Delivery {
     Stream { held: Vec<u8>, end: bool },
     /// It came with a callout, whole.
     Whole(Vec<u8>),
+}
+
+impl Delivery {
+    /// Whether what is here already of GraphQL's answer shows that it is none that can be kept.
+    fn has_errors(&self) -> bool {
+        let body = match self {
+            Self::Stream { held, .. } => held,
+            Self::Whole(body) => body,
+        };
+        let is_whole = serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        is_whole && !graphql::is_answer(body)
+    }
 }
 
 impl Response {
@@ -83,11 +97,6 @@ impl Forwarded {
         }
     }
 
-    fn is_graphql(&self) -> bool {
-        let admitted = &self.errand.admitted;
-        admitted.method == "POST" && admitted.resource == "graphql"
-    }
-
     /// Counts an answer and keeps what it says about the rate limit. Returns what its header
     /// section says about the credential.
     pub(super) fn book(
@@ -98,7 +107,8 @@ impl Forwarded {
     ) -> Reading {
         // GitHub counts what it answers, but for a 304, for requests past a limit, and for
         // credentials that it does not know.
-        let reading = refusal::read(response.status, &response.headers, self.is_graphql());
+        let graphql = self.errand.admitted.is_graphql();
+        let reading = refusal::read(response.status, &response.headers, graphql);
         let refused = matches!(reading, Reading::Refused(_));
         let counted = !response.local && !refused && !matches!(response.status, 304 | 401);
         let rate = Rate::of(&response.headers).filter(|_| !response.local);
@@ -310,10 +320,16 @@ impl Forwarded {
             None => Why::Miss,
         };
         let get = !admitted.is_head();
-        let storable = get && policy::storable(status, &response.headers);
+        let query = admitted.max_age().is_some();
+        let storable = if query {
+            policy::storable_query(status, &response.headers) && !delivery.has_errors()
+        } else {
+            get && policy::storable(status, &response.headers)
+        };
         let fits = declared_length(&response.headers)
             .is_none_or(|length| length <= world.proxy.longest_body);
-        let kept = fits && (storable || get && policy::shareable(status, &response.headers));
+        let shareable = get && !query && policy::shareable(status, &response.headers);
+        let kept = fits && (storable || shareable);
         let cache = CacheStatus::Miss {
             forwarded,
             stored: kept && storable,
@@ -342,6 +358,7 @@ impl Forwarded {
             grant: self.grant,
             response,
             storable,
+            asked_at: self.sent_at,
         };
         let Passed { closed, rewriter } = passed;
         let collecting = Box::new(Collecting::new(admitted, copy, closed, rewriter));

@@ -10,6 +10,7 @@ use crate::cache::entry::{Entry, EntryHead, EntryWriter};
 use crate::cache::policy;
 use crate::etag;
 use crate::flight::{Answer, Landing};
+use crate::graphql;
 use crate::metric::Metric;
 use crate::pool::Grant;
 use crate::rewrite::BodyRewriter;
@@ -24,6 +25,8 @@ pub(super) struct Copy {
     pub(super) response: Response,
     /// Whether it becomes an entry; otherwise it is for those who wait, and nobody else.
     pub(super) storable: bool,
+    /// When GitHub was asked, Unix milliseconds.
+    pub(super) asked_at: u64,
 }
 
 /// A response that is being copied.
@@ -90,6 +93,15 @@ impl Collecting {
 
     fn complete(mut self, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
         let writer = std::mem::take(&mut self.writer);
+        let query = self.admitted.max_age().is_some();
+        if query && !graphql::is_answer(writer.body()) {
+            release(&mut self.admitted, None, world, effects);
+            lead::land(&mut self.admitted, Landing::Dissolved, world, effects);
+            return Phase::Closed(Some(self.closed));
+        }
+        // The age of what nobody will confirm counts from the question: what was written between
+        // that and the answer may be missing in it.
+        let confirmed_at = if query { self.copy.asked_at } else { world.now };
         let predictable = self.copy.storable && self.predictable(writer.body(), effects);
         let key = if self.copy.storable {
             self.admitted.key
@@ -104,7 +116,7 @@ impl Collecting {
             credential: self.copy.grant.tag,
             predictable,
         };
-        let mut entry = writer.finish(head, world.now);
+        let mut entry = writer.finish(head, confirmed_at);
         if self.refuted(&entry) {
             effects.push(Effect::Record(Metric::prediction("refuted")));
             entry.head.predictable = false;

@@ -12,7 +12,7 @@ use crate::config::Priority;
 use crate::etag::{self, MemoKey};
 use crate::flight::{self, Landing};
 use crate::pool::health::HealthKey;
-use crate::pool::{rate, Grant, Unavailable, Wish};
+use crate::pool::{pace, Grant, Unavailable, Wish};
 use crate::upstream::{self, Validator};
 
 /// How long requests wait for an App's first token, milliseconds.
@@ -27,7 +27,12 @@ impl Errand {
         self.depart_since(since, world, effects)
     }
 
-    fn depart_since(self, since: u64, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+    fn depart_since(
+        mut self,
+        since: u64,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
         if let Some(account) = self.overdrawn(world) {
             return self.over_budget(account, world, effects);
         }
@@ -39,7 +44,7 @@ impl Errand {
                 }
                 let edits = self.edits(&grant, &validator, world);
                 effects.push(Effect::Forward(edits));
-                let body = RequestBody::new(self.admitted.has_body);
+                let body = std::mem::replace(&mut self.admitted.body, RequestBody::Dropped);
                 Phase::Forwarded(self.sent(grant, asked, Vec::new(), body, world))
             }
             Err(unavailable) if is_patient(unavailable, since, world) => {
@@ -80,7 +85,12 @@ impl Errand {
     }
 
     fn points(&self) -> u64 {
-        rate::points_of(&self.admitted.method)
+        let admitted = &self.admitted;
+        if admitted.is_graphql() {
+            pace::points_of_document(admitted.only_reads())
+        } else {
+            pace::points_of_method(&admitted.method)
+        }
     }
 
     /// The client's account, if it is empty and the request will be counted. Questions about a
@@ -134,7 +144,7 @@ impl Errand {
         validator: &Validator,
         world: &World<'_>,
     ) -> Vec<upstream::Edit> {
-        upstream::edits(
+        let mut edits = upstream::edits(
             &self.admitted.headers,
             &world
                 .proxy
@@ -146,7 +156,14 @@ impl Errand {
             grant.authorization(),
             validator,
             matches!(self.part, Part::Cached { .. }),
-        )
+        );
+        if self.admitted.is_bound_to_json() {
+            edits.push((
+                "content-type".to_owned(),
+                Some(b"application/json".to_vec()),
+            ));
+        }
+        edits
     }
 
     /// Books the request on `grant`.

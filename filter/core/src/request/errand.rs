@@ -5,6 +5,7 @@ use super::{collect, lead, serve, Admitted, Effect, World};
 use crate::cache::entry::Entry;
 use crate::cache::status::CacheStatus;
 use crate::flight::Landing;
+use crate::graphql::history::History;
 use crate::pool::health::HealthKey;
 use crate::pool::Grant;
 
@@ -38,8 +39,10 @@ impl Errand {
         }
     }
 
-    /// About a key: to confirm `entry`, or for want of one.
+    /// About a key: to confirm `entry`, or for want of one. GraphQL has no validators: there is
+    /// nothing to ask about an answer of its, and once it is too old it stands in for nothing.
     pub(super) fn about(admitted: Admitted, entry: Option<Entry>, in_cluster: Option<u64>) -> Self {
+        let entry = entry.filter(|_| admitted.max_age().is_none());
         Self {
             admitted,
             part: Part::Cached { entry, in_cluster },
@@ -111,11 +114,15 @@ impl Forwarded {
         self.account(reserved, counted, world);
     }
 
-    /// Puts the client's account right.
+    /// Puts the client's account right. What it may have changed is changed by now.
     pub(super) fn account(&self, reserved: bool, counted: bool, world: &World<'_>) {
+        let admitted = &self.errand.admitted;
+        if !admitted.only_reads() {
+            History::wrote(world.shared, &admitted.client, world.now);
+        }
         let Admitted {
             resource, budget, ..
-        } = &self.errand.admitted;
+        } = admitted;
         match budget {
             Some(budget) if reserved && !counted => {
                 budget.refund(world.shared, resource, world.now);

@@ -16,7 +16,8 @@ pub enum Event {
         /// No body follows.
         end: bool,
     },
-    /// A part of the request's body, on its way to GitHub.
+    /// A part of the request's body, on its way to GitHub. While the request is held back to be
+    /// read, all of it so far.
     RequestBody {
         /// The bytes.
         chunk: Vec<u8>,

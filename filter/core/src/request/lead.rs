@@ -1,7 +1,7 @@
 //! Who asks GitHub about a key: this request, an equal one of this Envoy, or another replica.
 
 use super::errand::Errand;
-use super::{serve, Admitted, Effect, Phase, Waiting, World, Yielding};
+use super::{collect, serve, Admitted, Effect, Phase, Waiting, World, Yielding};
 use crate::cache::cluster::{self, Call, Operation};
 use crate::cache::entry::{Entry, Peek};
 use crate::cache::key::Key;
@@ -30,16 +30,8 @@ pub(super) fn board(
     effects: &mut Vec<Effect>,
 ) -> Phase {
     let entry = remembered(&admitted, world);
-    let fresh_for = world
-        .proxy
-        .config
-        .cache
-        .serve_fresh_seconds
-        .saturating_mul(1_000);
-    if let Some(entry) = entry.as_ref().filter(|_| fresh_for > 0) {
-        if world.now.saturating_sub(entry.confirmed_at) < fresh_for {
-            return serve::entry(&admitted, entry.clone(), CacheStatus::Hit, world, effects);
-        }
+    if let Some(entry) = entry.as_ref().filter(|it| admitted.is_fresh(it, world)) {
+        return serve::entry(&admitted, entry.clone(), CacheStatus::Hit, world, effects);
     }
     match flight::join(world.shared, &admitted.key, admitted.me, world.now) {
         Joined::Waits => Phase::Waiting(Box::new(Waiting {
@@ -74,6 +66,8 @@ fn look_up(
     if !cluster || !world.worker.breaker.admits(world.now) {
         return Errand::about(admitted, memory, None).depart(world, effects);
     }
+    // A query's stale answer is of no use, not even to compare: nothing can confirm it.
+    let memory = memory.filter(|_| admitted.max_age().is_none());
     effects.push(Effect::Ask(Call::lock(&admitted.key)));
     Phase::LookingUp(Box::new(LookingUp {
         admitted,
@@ -168,7 +162,9 @@ impl LookingUp {
         effects: &mut Vec<Effect>,
     ) -> Phase {
         let Self {
-            admitted, memory, ..
+            mut admitted,
+            memory,
+            ..
         } = self;
         let theirs = theirs.filter(|entry| entry.selected_by(&admitted.headers));
         let in_cluster = theirs.as_ref().map(|entry| entry.confirmed_at);
@@ -183,6 +179,22 @@ impl LookingUp {
             }
             _ => memory,
         };
+        let query = admitted.max_age().is_some();
+        if let Some(entry) = entry
+            .as_ref()
+            .filter(|it| query && admitted.is_fresh(it, world))
+        {
+            // Another replica asked in the meantime: this is what the followers wait for, too.
+            let answer = Answer {
+                status: entry.head.status,
+                warm: false,
+                followers_only: false,
+            };
+            let landing = collect::landing(answer, entry.encoded().len(), world);
+            collect::release(&mut admitted, None, world, effects);
+            land(&mut admitted, landing, world, effects);
+            return serve::entry(&admitted, entry.clone(), CacheStatus::Hit, world, effects);
+        }
         Errand::about(admitted, entry, in_cluster).depart(world, effects)
     }
 }
@@ -263,8 +275,7 @@ fn follow(
         .memory
         .get(world.shared, &key, world.now)
         .filter(|entry| entry.selected_by(&admitted.headers))
-        // Nothing older than this request may answer it.
-        .filter(|entry| entry.confirmed_at >= admitted.started);
+        .filter(|entry| admitted.may_share(entry, world));
     match entry {
         Some(entry) => {
             let why = if answer.warm {
@@ -304,7 +315,7 @@ pub(super) fn land(
 
 /// Takes the request out of its flight, and gives a claim back.
 pub(super) fn leave(admitted: &mut Admitted, world: &World<'_>, effects: &mut Vec<Effect>) {
-    super::collect::release(admitted, None, world, effects);
+    collect::release(admitted, None, world, effects);
     admitted.leads = false;
     let wakes = flight::leave(world.shared, &admitted.key, admitted.me, world.now);
     tell(admitted.key, wakes, effects);

@@ -1,7 +1,8 @@
 //! One request, from its header section to its last byte, as an explicit state machine.
 //!
 //! ```text
-//! Arrived ─┬─► Waiting ──► (lead, answered, alone)      an equal request is in flight
+//! Arrived ─┬─► Reading ─► …                             a GraphQL document decides
+//!          ├─► Waiting ──► (lead, answered, alone)      an equal request is in flight
 //!          ├─► LookingUp ─┬─► Forwarded                 asking the cache cluster
 //!          │              └─► Yielding ─► LookingUp     another replica is asking GitHub
 //!          ├─► AwaitingCredential ─► Forwarded          a token is on its way, all are busy
@@ -19,6 +20,7 @@ mod admit;
 mod answer;
 mod collect;
 mod depart;
+mod document;
 mod effect;
 mod errand;
 mod event;
@@ -28,6 +30,7 @@ mod notes;
 mod pass;
 mod serve;
 
+use self::errand::RequestBody;
 use crate::budget::Budget;
 use crate::cache::breaker::Breaker;
 use crate::cache::key::{self, Key};
@@ -41,13 +44,14 @@ use crate::header::Headers;
 use crate::metric::Metric;
 use crate::path::Mount;
 use crate::pool::health::HealthKey;
-use crate::pool::rate::Pace;
+use crate::pool::pace::Pace;
 use crate::pool::refusal::CredentialRefusal;
 use crate::pool::Pool;
 use crate::rewrite::{BodyRewriter, Origins, Rewrite};
 use crate::shared::SharedData;
 
 pub use self::collect::Collecting;
+pub use self::document::{Document, Reading};
 pub use self::effect::{Deposit, Effect, Note, Reply, ReplyBody};
 pub use self::errand::{Errand, Forwarded};
 pub use self::event::Event;
@@ -83,6 +87,7 @@ impl Proxy {
                 &config.credentials,
                 Pace {
                     points_per_minute: config.pool.points_per_minute,
+                    graphql_points_per_minute: config.pool.graphql_points_per_minute,
                     concurrency: config.pool.concurrency,
                 },
             ),
@@ -103,6 +108,8 @@ pub struct Worker {
     pub breaker: Breaker,
     /// When the operator was last told that GitHub does not answer, Unix milliseconds.
     warned_at: u64,
+    /// When the operator was last told that bodies cannot be read, Unix milliseconds.
+    warned_unread_at: u64,
 }
 
 /// All that a step may see besides the request.
@@ -125,6 +132,8 @@ pub enum Phase {
     /// Nothing is known yet.
     #[default]
     Arrived,
+    /// The document of a GraphQL request is on its way here.
+    Reading(Box<Reading>),
     /// Asking the cache cluster, as leader.
     LookingUp(Box<LookingUp>),
     /// Another replica asks GitHub about the same; look again a little later.
@@ -166,7 +175,11 @@ impl Phase {
     pub fn holds_request(&self) -> bool {
         matches!(
             self,
-            Self::LookingUp(_) | Self::Yielding(_) | Self::Waiting(_) | Self::AwaitingCredential(_)
+            Self::Reading(_)
+                | Self::LookingUp(_)
+                | Self::Yielding(_)
+                | Self::Waiting(_)
+                | Self::AwaitingCredential(_)
         )
     }
 
@@ -183,9 +196,19 @@ impl Phase {
         matches!(self, Self::LookingUp(_) | Self::Resending(_))
     }
 
-    /// Whether it wants to see the request's body.
-    pub fn wants_request_body(&self) -> bool {
-        matches!(self, Self::Forwarded(it) if it.body.is_partial())
+    /// Whether it wants to see the request's body, of which `size` bytes are in hand. A body
+    /// that need not be read is not copied.
+    pub fn wants_request_body(&self, size: usize, end: bool) -> bool {
+        match self {
+            Self::Reading(it) => it.wants(size, end),
+            Self::Forwarded(it) => it.body.is_partial(),
+            _ => false,
+        }
+    }
+
+    /// Whether it waits for the whole of the request's body.
+    pub fn reads_request(&self) -> bool {
+        matches!(self, Self::Reading(_))
     }
 
     /// Whether it wants to see the response's body.
@@ -317,7 +340,10 @@ pub struct Admitted {
     key: Key,
     me: Waiter,
     started: u64,
-    has_body: bool,
+    /// What is kept of its body.
+    body: RequestBody,
+    /// What was read in its GraphQL document, if it was read.
+    document: Option<Document>,
     /// Whether others wait for this request's answer (or may).
     leads: bool,
     /// Since when this replica holds the cluster's claim on the key.
@@ -347,6 +373,9 @@ pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Ef
     let next = match (phase, event) {
         (Phase::Arrived, Event::Request { headers, me, end }) => {
             admit::arrive(headers, me, !end, world, &mut effects)
+        }
+        (Phase::Reading(it), Event::RequestBody { chunk, end }) => {
+            it.chunk(chunk, end, world, &mut effects)
         }
         (Phase::AwaitingCredential(it), Event::Tick) => it.tick(world, &mut effects),
         (Phase::Retrying(it), Event::Tick) => it.attempt(world, &mut effects),
@@ -396,7 +425,8 @@ pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Ef
 /// Leaves no trace of a request that is over: nobody waits for it, it holds no claim.
 fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
     let admitted = match phase {
-        Phase::Arrived => None,
+        // It has not boarded anything yet.
+        Phase::Arrived | Phase::Reading(_) => None,
         Phase::LookingUp(it) => Some(it.admitted),
         Phase::Yielding(it) => Some(it.admitted),
         Phase::Waiting(it) => Some(it.admitted),

@@ -40,7 +40,9 @@ pub(super) fn entry(
         headers.apply(edits);
     }
     let preconditions = Preconditions::of(&admitted.headers);
+    // Preconditions about a representation say nothing to a query.
     let not_modified = entry.head.status == 200
+        && admitted.max_age().is_none()
         && preconditions.not_modified(&headers, |tag| is_computed(tag, admitted, &entry, world));
     let tag = headers.get("etag");
     if let Some(tag) = tag.and_then(|tag| etag::weakened(tag, &admitted.headers)) {

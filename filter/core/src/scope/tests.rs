@@ -1,7 +1,7 @@
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::{Pattern, Rule, Scopes};
+use super::{Pattern, Permission, Rule, Scopes};
 
 fn matches(pattern: &str, path: &str) -> bool {
     Pattern::new(pattern).unwrap().matches(path)
@@ -139,8 +139,12 @@ fn endless_backtracking_denies() {
 
 #[test]
 fn without_scopes_everything_is_allowed() {
-    assert!(Scopes::everything().allow("DELETE", "/repos/a/b"));
-    assert!(!Scopes::only(Vec::new()).allow("GET", "/user"));
+    let everything = Scopes::everything();
+    for (method, path) in [("DELETE", "/repos/a/b"), ("POST", "/graphql")] {
+        assert_eq!(everything.permit(method, path), Permission::Everything);
+    }
+    let nothing = Scopes::only(Vec::new());
+    assert_eq!(nothing.permit("GET", "/user"), Permission::Nothing);
 }
 
 #[test]
@@ -157,23 +161,35 @@ fn one_rule_must_match_method_and_path() {
         ("FORGET", "/a", false),
         ("", "/a", false),
     ] {
-        assert_eq!(scopes.allow(method, path), allowed, "{method} {path}");
+        let expected = if allowed {
+            Permission::Everything
+        } else {
+            Permission::Nothing
+        };
+        assert_eq!(scopes.permit(method, path), expected, "{method} {path}");
     }
 }
 
 #[test]
-fn a_rule_for_queries_never_allows_a_mutation() {
-    let scopes = Scopes::only(vec![Rule {
+fn a_rule_for_queries_leaves_graphql_to_the_document() {
+    let queries = |method, path| Rule {
         queries_only: true,
-        ..rule(".*", ".*")
-    }]);
-    for path in ["/graphql", "/graphql/", "/GraphQL", "/graphql.json"] {
-        assert!(!scopes.allow("POST", path), "{path}");
-        assert!(!scopes.allow("post", path), "{path}");
-        assert!(!scopes.allow("PUT", path), "{path}");
+        ..rule(method, path)
+    };
+    let scopes = Scopes::only(vec![queries(".*", ".*")]);
+    assert_eq!(scopes.permit("POST", "/graphql"), Permission::Queries);
+    for method in ["GET", "HEAD", "post", "PUT", "DELETE", ""] {
+        let permission = scopes.permit(method, "/graphql");
+        assert_eq!(permission, Permission::Nothing, "{method}");
     }
-    assert!(scopes.allow("GET", "/graphql"));
-    assert!(scopes.allow("POST", "/repos"));
+    for path in ["/graphql/", "/GraphQL", "/graphql.json", "/graphql/x"] {
+        assert_eq!(scopes.permit("POST", path), Permission::Nothing, "{path}");
+    }
+    assert_eq!(scopes.permit("POST", "/repos"), Permission::Everything);
+    // Another rule may allow more.
+    let scopes = Scopes::only(vec![queries("POST", "/graphql"), rule("POST", "/g.*")]);
+    assert_eq!(scopes.permit("POST", "/graphql"), Permission::Everything);
+    assert_eq!(scopes.permit("GET", "/graphql"), Permission::Nothing);
 }
 
 #[cfg(not(target_family = "wasm"))]

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::{Credential, CredentialKind};
-use crate::pool::rate::{resource_name, Pace, Rate};
+use crate::pool::pace::Pace;
+use crate::pool::rate::{resource_name, Rate};
 use crate::secret::Secret;
 use crate::shared::testing::Map;
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ fn pool(credentials: &[(&str, &str)]) -> Pool {
     let credentials: Vec<_> = credentials.iter().map(credential).collect();
     let pace = Pace {
         points_per_minute: 0,
+        graphql_points_per_minute: 0,
         concurrency: 0,
     };
     Pool::new(&credentials, pace)

@@ -7,6 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use super::{
     from_document, token_digest, without_tokens, Client, ClientRegistry, Denied, Priority,
 };
+use crate::scope::Permission;
 
 const TOKEN: &str = "H+hYxlecgRq7yfmhq2COlJk7tpSwDmdsp8thdPsnbnQ=";
 
@@ -90,9 +91,18 @@ fn the_documented_example_is_read() {
         panic!("two clients");
     };
     assert_eq!((test.budget, test.priority), (None, Priority::Normal));
-    assert!(test.scopes.allow("DELETE", "/repos/a/b"));
-    assert!(read_only.scopes.allow("GET", "/repos/a/b"));
-    assert!(!read_only.scopes.allow("DELETE", "/repos/a/b"));
+    assert_eq!(
+        test.scopes.permit("DELETE", "/repos/a/b"),
+        Permission::Everything
+    );
+    assert_eq!(
+        read_only.scopes.permit("GET", "/repos/a/b"),
+        Permission::Everything
+    );
+    assert_eq!(
+        read_only.scopes.permit("DELETE", "/repos/a/b"),
+        Permission::Nothing
+    );
 }
 
 #[test]
@@ -103,15 +113,20 @@ fn optional_keys_are_read() {
         "pool": "default",
         "budget": 500,
         "priority": "low",
+        "graphql_cache_seconds": 60,
         "scopes": [{ "graphql": "query" }, { "method": "GET", "path": "/user" }],
     }]))
     .unwrap();
     let client = &clients.clients()[0];
     assert_eq!(client.budget, Some(500));
     assert_eq!(client.priority, Priority::Low);
-    assert!(client.scopes.allow("GET", "/user"));
-    assert!(!client.scopes.allow("POST", "/graphql"));
-    assert!(!client.scopes.allow("POST", "/user"));
+    assert_eq!(client.graphql_cache_seconds, Some(60));
+    assert_eq!(client.scopes.permit("GET", "/user"), Permission::Everything);
+    assert_eq!(
+        client.scopes.permit("POST", "/graphql"),
+        Permission::Queries
+    );
+    assert_eq!(client.scopes.permit("POST", "/user"), Permission::Nothing);
 }
 
 #[test]
@@ -123,9 +138,12 @@ fn a_scope_may_name_the_method_or_the_path_alone() {
     }]))
     .unwrap();
     let scopes = &clients.clients()[0].scopes;
-    assert!(scopes.allow("GET", "/user"));
-    assert!(scopes.allow("DELETE", "/repos/a/b"));
-    assert!(!scopes.allow("DELETE", "/user"));
+    assert_eq!(scopes.permit("GET", "/user"), Permission::Everything);
+    assert_eq!(
+        scopes.permit("DELETE", "/repos/a/b"),
+        Permission::Everything
+    );
+    assert_eq!(scopes.permit("DELETE", "/user"), Permission::Nothing);
 }
 
 #[test]
@@ -238,6 +256,10 @@ fn faults_of_one_client() {
         (
             json!({ "name": "a", "token": "t", "budget": -1 }),
             "clients[0].budget: expected a wh",
+        ),
+        (
+            json!({ "name": "a", "token": "t", "graphql_cache_seconds": 0 }),
+            "clients[0].graphql_cache_seconds: expected a whole number from 1 to 86400, found 0",
         ),
         (
             json!({ "name": "a", "token": "t", "budget": 0 }),

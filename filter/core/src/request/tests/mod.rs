@@ -4,6 +4,7 @@
 mod cache;
 mod cluster;
 mod flights;
+mod graphql;
 mod guards;
 mod pool;
 mod rewrite;
@@ -57,6 +58,8 @@ impl Fixture {
             "pool":{{"inspect_bodies":true}},"clients":[
                 {{"name":"all","token":"token-all"}},
                 {{"name":"reader","token":"token-reader","scopes":[{{"method":"GET","path":"/repos/.*"}}]}},
+                {{"name":"asker","token":"token-asker","scopes":[{{"graphql":"query"}}]}},
+                {{"name":"cached","token":"token-cached","graphql_cache_seconds":30}},
                 {{"name":"thrifty","token":"token-thrifty","budget":2}},
                 {{"name":"late","tokens":[{{"token":"token-late","expires":1}}]}}],
             "credentials":[{{"name":"A","pat_env":"GITHUB_PAT_A"}},{{"name":"B","pat_env":"GITHUB_PAT_B"}}]}}"#
