@@ -90,6 +90,16 @@ impl Request {
         self
     }
 
+    /// Sends a body in chunks and fields after it (RFC 9110 §6.5).
+    #[must_use]
+    pub fn chunked_with_trailers(mut self, chunks: Vec<Bytes>, trailers: HeaderMap) -> Self {
+        let chunks = chunks.into_iter().map(Frame::data);
+        let frames = chunks.chain([Frame::trailers(trailers)]).map(Ok);
+        let frames: Vec<Result<_, Infallible>> = frames.collect();
+        self.body = BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)));
+        self
+    }
+
     /// Sends it and reads the whole answer.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use e2e::cache_status::METHOD;
 use e2e::http::Http2;
 use e2e::{GitHub, Proxy, Request, Response, REGISTRY};
+use hyper::header::{HeaderMap, HeaderValue};
 use serde_json::{json, Value};
 use sha2::{Digest, Sha256};
 
@@ -276,6 +277,93 @@ async fn long_queries_are_read_whole_up_to_a_limit() {
         .await;
     assert_eq!(free.status, 200);
     assert_eq!(github.requests()[0].body_sha256, Some(sha256(&long)));
+}
+
+/// Fields after the body end it, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_with_trailers_is_read_to_its_end() {
+    let (github, proxy) = start().await;
+    let http2 = Http2::connect(proxy.address()).await;
+    let create = query("mutation { createIssue(input: {}) { issue { id } } }");
+    for (body, status) in [(query(VIEWER), 200), (create, 403), (String::new(), 403)] {
+        let pieces = body
+            .as_bytes()
+            .chunks(7)
+            .map(Bytes::copy_from_slice)
+            .collect();
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-after", HeaderValue::from_static("1"));
+        let request = post(&proxy, QUERIES, "").chunked_with_trailers(pieces, trailers);
+        let response = http2
+            .clone()
+            .outcome(request)
+            .await
+            .expect("a whole answer");
+        assert_eq!(response.status, status, "{response:?}");
+    }
+    assert_eq!(github.requests().len(), 1);
+}
+
+/// Whatever bytes come: the filter answers, GitHub sees none of it, and no worker's VM ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bytes_end_the_filter() {
+    let (github, proxy) = start().await;
+    let pieces = [
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        "\"",
+        "\\",
+        "\\\"",
+        ":",
+        ",",
+        "#",
+        "\n",
+        "...",
+        "@",
+        "$",
+        "!",
+        "query",
+        "mutation",
+        "fragment ",
+        " on ",
+        "1.5e9",
+        "\u{feff}",
+        "\u{1f600}",
+        "\0",
+        "null",
+    ];
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let http2 = Http2::connect(proxy.address()).await;
+    for number in 0..300 {
+        let length = random(80);
+        let text: String = (0..length).map(|_| pieces[random(pieces.len())]).collect();
+        let body = match number % 3 {
+            0 => (0..length).map(|_| random(256) as u8).collect(),
+            1 => text.into_bytes(),
+            // A mutation that follows makes sure that none of them is a fine query by chance.
+            _ => query(&format!("{text} mutation {{ a }}")).into_bytes(),
+        };
+        let request = post(&proxy, QUERIES, body.clone());
+        let response = http2
+            .clone()
+            .outcome(request)
+            .await
+            .expect("a whole answer");
+        assert_eq!(response.status, 403, "{}", String::from_utf8_lossy(&body));
+    }
+    assert_eq!(github.requests().len(), 0);
+    let response = post(&proxy, QUERIES, query(VIEWER)).send().await;
+    assert_eq!(response.status, 200);
 }
 
 fn sha256(bytes: &[u8]) -> String {
