@@ -123,9 +123,11 @@ async fn in_memory_each_version_is_paid_for_once() {
         .admin("/stats?filter=worker_.*downstream_cx_total")
         .await;
     let text = String::from_utf8_lossy(&stats.body).into_owned();
+    // The status page has a listener of its own.
+    let listener = format!("listener.127.0.0.1_{}.", proxy.address().port());
     let busy = text
         .lines()
-        .filter(|line| line.starts_with("listener.127") && !line.ends_with(": 0"));
+        .filter(|line| line.starts_with(&listener) && !line.ends_with(": 0"));
     assert_eq!(busy.count(), 2, "{text}");
 }
 
