@@ -6,6 +6,7 @@
 //! has come; which of these it is, all workers know.
 
 pub mod app;
+pub mod documented;
 pub mod health;
 pub mod pace;
 pub mod rate;
@@ -14,7 +15,7 @@ pub mod upkeep;
 
 use self::health::{Health, HealthKey};
 use self::pace::Pace;
-use self::rate::{RateKey, ResourceName, ASSUMED_LIMIT};
+use self::rate::{RateKey, ResourceName};
 use crate::config::{Credential, CredentialKind};
 use crate::secret::Secret;
 use crate::shared::{count, SharedData};
@@ -302,6 +303,7 @@ impl Pool {
         wish: &Wish<'_>,
         now: u64,
     ) -> Result<Grant, Unavailable> {
+        let assumed = documented::of(wish.resource);
         let mut able: Vec<(u64, Grant)> = Vec::new();
         let mut unable = Reasons::default();
         for member in self.of(wish.pool) {
@@ -323,9 +325,9 @@ impl Pool {
             let left = match standing {
                 Some(standing) if pending && wish.impatient => standing.rate.remaining,
                 Some(standing) => standing.left(now),
-                None => ASSUMED_LIMIT,
+                None => assumed.requests,
             };
-            let limit = standing.map_or(ASSUMED_LIMIT, |s| s.rate.limit);
+            let limit = standing.map_or(assumed.requests, |s| s.rate.limit);
             // What costs nothing takes nothing from others.
             let reserve = match wish.points {
                 Some(_) => limit.saturating_mul(wish.reserve_percent) / 100,
@@ -388,10 +390,11 @@ impl Pool {
 
     /// What the clients of `pool` have of `resource`.
     pub fn view(&self, shared: &dyn SharedData, pool: &str, resource: &str, now: u64) -> PoolRate {
+        let assumed = documented::of(resource);
         let mut sum = PoolRate::default();
         for member in self.accepted(shared, pool) {
             let standing = member.rates.get(shared, resource);
-            let limit = standing.as_ref().map_or(ASSUMED_LIMIT, |s| s.rate.limit);
+            let limit = standing.as_ref().map_or(assumed.requests, |s| s.rate.limit);
             let left = standing.as_ref().map_or(limit, |s| s.promised(now));
             sum.limit = sum.limit.saturating_add(limit);
             sum.remaining = sum.remaining.saturating_add(left);
@@ -402,14 +405,15 @@ impl Pool {
         }
         sum.used = sum.limit.saturating_sub(sum.remaining);
         if sum.reset == 0 {
-            sum.reset = now / 1_000 + 3_600;
+            sum.reset = now / 1_000 + assumed.window;
         }
         sum
     }
 
-    /// What is known of every resource of a pool, by name; always at least the common ones.
+    /// The names of the resources of a pool: those that GitHub documents, and others that it named.
     pub fn resources(&self, shared: &dyn SharedData, pool: &str) -> Vec<String> {
-        let mut names = ["core", "search", "graphql"].map(str::to_owned).to_vec();
+        let documented = documented::LIMITS.iter();
+        let mut names: Vec<String> = documented.map(|it| it.resource.to_owned()).collect();
         for member in self.of(pool) {
             let ledger = member.rates.ledger(shared);
             let known = ledger.standings().iter();

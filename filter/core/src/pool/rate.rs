@@ -5,16 +5,13 @@
 //! at the same time do not overdraw a credential; its answer settles the reservation. After a
 //! reset nobody knows yet what the new window holds: few requests go out until one answer says.
 
+use super::documented;
 use crate::header::Headers;
 use crate::pool::pace::{Pace, Spending};
 use crate::shared::{update, SharedData};
 use arrayvec::ArrayString;
 use serde::{Deserialize, Serialize};
 
-/// GitHub's hourly limit of a user, assumed until the first response tells.
-pub const ASSUMED_LIMIT: u64 = 5_000;
-/// How long an assumption holds without an answer, seconds.
-const ASSUMED_WINDOW: u64 = 3_600;
 /// Requests that may be under way after a reset before the first answer is here.
 const SLOW_START: u64 = 20;
 /// How long a slow start lasts without an answer, seconds.
@@ -117,7 +114,7 @@ impl Standing {
         Self {
             rate: Rate {
                 resource: resource_name(resource),
-                limit: ASSUMED_LIMIT,
+                limit: documented::of(resource).requests,
                 remaining,
                 used: 0,
                 reset,
@@ -273,8 +270,9 @@ impl RateKey {
                 }
                 standing.in_flight = standing.in_flight.saturating_add(1);
             } else if all.len() < MOST_RESOURCES {
-                let until = now / 1_000 + ASSUMED_WINDOW;
-                let mut standing = Standing::assumed(resource, ASSUMED_LIMIT, until);
+                let limit = documented::of(resource);
+                let until = now / 1_000 + limit.window;
+                let mut standing = Standing::assumed(resource, limit.requests, until);
                 standing.in_flight = 1;
                 all.push(standing);
             }

@@ -150,10 +150,7 @@ fn tokens_of_one_user_share_one_limit() {
     for _ in 0..5 {
         assert_eq!(chosen(&pool, &map, &WISH, 0).unwrap(), "C");
     }
-    assert_eq!(
-        pool.view(&map, "default", "core", 0).limit,
-        10_000 + ASSUMED_LIMIT
-    );
+    assert_eq!(pool.view(&map, "default", "core", 0).limit, 10_000 + 5_000);
 }
 
 #[test]

@@ -268,7 +268,7 @@ fn the_rate_limit_is_the_pools() {
         serde_json::from_slice(flow.reply().unwrap().body.bytes()).unwrap();
     assert_eq!(body["resources"]["core"]["remaining"], 7);
     assert_eq!(body["rate"]["limit"], 20);
-    assert_eq!(body["resources"]["search"]["limit"], 10_000);
+    assert_eq!(body["resources"]["search"]["limit"], 60);
 }
 
 #[test]
