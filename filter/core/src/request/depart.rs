@@ -15,6 +15,9 @@ use crate::pool::health::HealthKey;
 use crate::pool::{pace, Grant, Unavailable, Wish};
 use crate::upstream::{self, Validator};
 
+/// The longest body that may wait, bytes. Envoy answers 413 to a longer one than its buffer,
+/// 1 MiB; a refusal that says when to come back is better.
+const LONGEST_HELD: usize = 768 * 1024;
 /// How long requests wait for an App's first token, milliseconds.
 const PATIENCE_FOR_TOKEN: u64 = 5_000;
 /// How long they queue while every credential is busy, milliseconds.
@@ -47,7 +50,9 @@ impl Errand {
                 let body = std::mem::replace(&mut self.admitted.body, RequestBody::Dropped);
                 Phase::Forwarded(self.sent(grant, asked, Vec::new(), body, world))
             }
-            Err(unavailable) if is_patient(unavailable, since, world) => {
+            Err(unavailable)
+                if is_patient(unavailable, since, world) && self.admitted.can_be_held() =>
+            {
                 Phase::AwaitingCredential(Box::new(AwaitingCredential {
                     errand: self,
                     since,
@@ -220,6 +225,15 @@ pub(super) fn is_patient(unavailable: Unavailable, since: u64, world: &World<'_>
         Unavailable::Soon => waited < PATIENCE_FOR_TOKEN,
         Unavailable::Busy(_) => waited < PATIENCE_WHEN_BUSY,
         Unavailable::Exhausted(_) | Unavailable::Paused(_) | Unavailable::Broken => false,
+    }
+}
+
+impl Admitted {
+    /// Whether the request may be held back: its body is not known to be a long one.
+    fn can_be_held(&self) -> bool {
+        let length = self.headers.text("content-length");
+        let length = length.and_then(|it| it.trim().parse::<usize>().ok());
+        length.is_none_or(|length| length <= LONGEST_HELD)
     }
 }
 

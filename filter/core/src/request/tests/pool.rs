@@ -225,6 +225,20 @@ fn a_write_that_is_not_all_here_is_not_repeated() {
 }
 
 #[test]
+fn a_long_upload_does_not_wait_in_envoys_memory() {
+    let mut fixture = Fixture::new("");
+    fixture.exhaust([1, 1]);
+    for _ in 0..2 {
+        assert!(fixture.request("POST", "/a", &[]).edits().is_some());
+    }
+    for (length, status) in [("1000", None), ("786433", Some(429))] {
+        let flow = fixture.request("POST", "/a", &[("content-length", length)]);
+        assert_eq!(flow.phase.holds_request(), status.is_none(), "{length}");
+        assert_eq!(flow.reply().map(|reply| reply.status), status, "{length}");
+    }
+}
+
+#[test]
 fn a_budget_is_spent_by_what_github_counts() {
     let mut fixture = Fixture::new("");
     let ask = |fixture: &mut Fixture, path: &str| {
