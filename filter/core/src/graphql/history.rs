@@ -9,7 +9,8 @@ use crate::shared::{update, SharedData};
 /// What is known of a client; all zero at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// When the last request that may have changed something was over, Unix milliseconds.
+    /// When the last request that may have changed something was over, Unix milliseconds. Each is
+    /// later than the one before, if need be by a millisecond that is still to come.
     pub wrote_at: u64,
     /// Until when it may want cached answers, Unix milliseconds: until then its documents are
     /// read, since a query that is not known to be one counts as a write.
@@ -27,7 +28,7 @@ impl History {
     /// Notes that something that it may have changed is over at `now`.
     pub fn wrote(shared: &dyn SharedData, client: &str, now: u64) {
         Self::change(shared, client, |it| {
-            it.wrote_at = it.wrote_at.max(now);
+            it.wrote_at = now.max(it.wrote_at.saturating_add(1));
         });
     }
 
@@ -86,11 +87,11 @@ mod tests {
         let map = Map::default();
         assert_eq!(History::of(&map, "a"), History::default());
         History::wrote(&map, "a", 5_000);
-        History::wrote(&map, "a", 4_000);
+        History::wrote(&map, "a", 5_000);
         History::caches(&map, "a", 1_000, 5_000);
         History::caches(&map, "a", 100, 5_000);
         let expected = History {
-            wrote_at: 5_000,
+            wrote_at: 5_001,
             caches_until: 7_000,
         };
         assert_eq!(History::of(&map, "a"), expected);

@@ -358,7 +358,7 @@ impl Forwarded {
             grant: self.grant,
             response,
             storable,
-            asked_at: self.sent_at,
+            asked_at: self.asked_at,
         };
         let Passed { closed, rewriter } = passed;
         let collecting = Box::new(Collecting::new(admitted, copy, closed, rewriter));

@@ -192,6 +192,7 @@ impl Errand {
             }
         }
         Box::new(Forwarded {
+            asked_at: self.admitted.asks_at(world),
             errand: self,
             asked,
             grant,

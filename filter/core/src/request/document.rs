@@ -230,6 +230,16 @@ impl Admitted {
         age < max_age && entry.confirmed_at > History::of(world.shared, &self.client).wrote_at
     }
 
+    /// When it asks, Unix milliseconds, for the age of the answer: later than each write of the
+    /// client that is over, also where both are in one millisecond.
+    pub(super) fn asks_at(&self, world: &World<'_>) -> u64 {
+        if self.max_age().is_none() {
+            return world.now;
+        }
+        let wrote_at = History::of(world.shared, &self.client).wrote_at;
+        world.now.max(wrote_at.saturating_add(1))
+    }
+
     /// Whether an answer that this request waited for may be its own.
     pub(super) fn may_share(&self, entry: &Entry, world: &World<'_>) -> bool {
         if self.max_age().is_some() {

@@ -99,6 +99,8 @@ pub struct Forwarded {
     /// Credentials that refused it.
     pub(super) tried: Vec<HealthKey>,
     pub(super) sent_at: u64,
+    /// The same, but after all that the client wrote before: see [`Admitted::asks_at`].
+    pub(super) asked_at: u64,
     pub(super) body: RequestBody,
 }
 

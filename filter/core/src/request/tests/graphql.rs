@@ -377,6 +377,23 @@ fn a_write_without_an_answer_counts_too_and_a_query_does_not() {
 }
 
 #[test]
+fn what_is_asked_after_a_write_serves_also_within_the_same_millisecond() {
+    let mut fixture = Fixture::new("");
+    for _ in 0..3 {
+        for _ in 0..2 {
+            let writing = fixture.post("all", &[], MUTATION);
+            let writing = fixture.answer(writing, "200", &[], true);
+            fixture.step(writing.phase, Event::Gone);
+        }
+        let asking = fixture.ask("all");
+        assert!(asking.edits().is_some(), "the writes are over");
+        let asking = fixture.answer_body(asking, ANSWER);
+        fixture.step(asking.phase, Event::Gone);
+        assert_eq!(fixture.ask("all").cache_status(), "github-proxy; hit");
+    }
+}
+
+#[test]
 fn what_was_asked_before_a_write_was_over_does_not_serve_after_it() {
     let mut fixture = Fixture::new("");
     let asking = fixture.ask("all");
