@@ -5,14 +5,16 @@ use e2e::cache_status::REVALIDATED;
 use e2e::lockstep::{Client, Upstream};
 use e2e::{Proxy, Request, REGISTRY, TOKEN};
 
-/// A proxy before an upstream that the test plays itself.
+/// A proxy before an upstream that the test plays itself. With one worker, so that requests of
+/// two connections go out on the same one.
 async fn start() -> (Upstream, Proxy) {
     let (upstream, address) = Upstream::listen().await;
     let setup = e2e::proxy::Setup::bare()
         .env("GITHUB_API_URL", &format!("http://{address}"))
         .env("GITHUB_PAT_A", "ghp_k3WqZx81LsVbNf7RyTa0HcPmUo52DjGiE9XA")
         .env("GITHUB_RATE_POLL_INTERVAL", "0")
-        .registry(REGISTRY);
+        .registry(REGISTRY)
+        .workers(1);
     (upstream, setup.start().await)
 }
 
