@@ -8,3 +8,5 @@ TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 MODULE = TARGET / "filter/github_proxy.wasm"
 COMMAND = TARGET / "release/github-proxy"
 TOOLS = TARGET / "tools"
+MANIFESTS = ROOT / "envoy/kubernetes"
+(KUBERNETES_SCHEMAS,) = TOOLS.glob("kubernetes-schemas-*")
