@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What only the tests of deployment need: Debian's skopeo, Debian's Python with its YAML and
-# JSON Schema packages, and the schemas that Kubernetes publishes. Sourced after common.sh, debian.sh
-# and envoy.sh.
+# JSON Schema packages, the schemas that Kubernetes publishes, and models of Istio's objects. Sourced
+# after common.sh, debian.sh, test_tools.sh and envoy.sh.
 
 # Debian's own: another python3 on PATH would not see Debian's packages.
 DEBIAN_PYTHON=/usr/bin/python3
@@ -11,6 +11,10 @@ KUBERNETES_SCHEMAS_VERSION=1.37.0
 KUBERNETES_SCHEMAS_SHA256=85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9
 KUBERNETES_SCHEMAS=$TOOLS/kubernetes-schemas-$KUBERNETES_SCHEMAS_VERSION
 
+# Generated from what Istio 1.29 and the Prometheus operator publish; the lock file has the digests.
+MODELS_PINS=$ROOT/tests/deploy/models
+MODELS=$TOOLS/models
+
 setup_deploy_tools() {
   local packages=()
   have skopeo || packages+=(skopeo)
@@ -18,6 +22,7 @@ setup_deploy_tools() {
   "$DEBIAN_PYTHON" -c 'import jsonschema' 2>/dev/null || packages+=(python3-jsonschema)
   install_packages "${packages[@]}"
   setup_kubernetes_schemas
+  setup_models
 }
 
 # The oldest and the newest version, in which unknown fields are refused.
@@ -43,4 +48,18 @@ archive.extractall(sys.argv[2], [it for it in archive.namelist() if it.startswit
   done
   mv "$TOOLS/fetch/$folder" "$KUBERNETES_SCHEMAS"
   rm -rf "$TOOLS/fetch"
+}
+
+setup_models() {
+  if cmp --silent "$MODELS_PINS/package-lock.json" "$MODELS/pins" && [[ -x $MODELS/node ]]; then
+    return 0
+  fi
+  rm -rf "$MODELS"
+  mkdir -p "$MODELS"
+  cp "$MODELS_PINS"/package{,-lock}.json "$MODELS/"
+  PATH=$(path_with_node) step "fetching models of Istio's objects (59 MB unpacked, npm packages)" \
+    npm ci --prefix "$MODELS" --ignore-scripts --no-audit --no-fund ||
+    die "could not fetch them: is the npm registry reachable? (the whole output: $LOG)"
+  ln -sfn "$(PATH=$(path_with_node) command -v node)" "$MODELS/node"
+  cp "$MODELS_PINS/package-lock.json" "$MODELS/pins"
 }

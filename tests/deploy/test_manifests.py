@@ -8,7 +8,7 @@ import yaml
 
 from places import KUBERNETES_SCHEMAS, MANIFESTS
 
-# Kinds of others, of which Kubernetes publishes no schema.
+# Kinds of others, of which Kubernetes publishes no schema: see test_istio.py.
 FOREIGN = {"ServiceMonitor", "ServiceEntry", "DestinationRule"}
 # Where the schemas say that their common parts are.
 DEFINITIONS = "https://kubernetes.io/api/_definitions.json"
