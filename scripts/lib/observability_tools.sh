@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the tests of rules and dashboards need: Prometheus with promtool, and Grafana's types of
-# dashboards. Sourced after common.sh, debian.sh and envoy.sh (python_with_pip).
+# dashboards. Sourced after common.sh, debian.sh and pypi.sh.
 
 PROMETHEUS_DIR=$TOOLS/prometheus
 
@@ -36,22 +36,15 @@ setup_prometheus() {
 download_package() { (cd "$TOOLS/fetch" && apt-get download "$1"); }
 
 setup_grafana_types() {
-  local version sha256 folder python
+  local version sha256 folder
   set -- "${GRAFANA_TYPES[@]}"
   while (($# > 0)); do
     version=$1 sha256=$2 folder=$TOOLS/grafana-types/${1#*!}
     shift 2
     [[ ! -d $folder ]] || continue
-    python_with_pip >/dev/null || install_packages python3-pip
-    python=$(python_with_pip) || die "no python3 with pip, which fetches Grafana's types"
-    rm -rf "$TOOLS/fetch"
-    mkdir -p "$TOOLS/fetch" "$TOOLS/grafana-types"
-    printf 'grafana-foundation-sdk==%s --hash=sha256:%s\n' "$version" "$sha256" >"$TOOLS/fetch/requirements.txt"
-    step "fetching the types of Grafana ${version#*!} (0.3 MB, the PyPI package grafana-foundation-sdk)" \
-      "$python" -m pip install --disable-pip-version-check --no-deps --no-compile --only-binary :all: \
-      --require-hashes --requirement "$TOOLS/fetch/requirements.txt" --target "$TOOLS/fetch/package" ||
-      die "could not fetch grafana-foundation-sdk: is the Python package index reachable? (the whole output: $LOG)"
+    fetch_pypi "the types of Grafana ${version#*!}" "0.3 MB" grafana-foundation-sdk "$version" "$sha256"
+    mkdir -p "${folder%/*}"
     mv "$TOOLS/fetch/package" "$folder"
+    rm -rf "$TOOLS/fetch"
   done
-  rm -rf "$TOOLS/fetch"
 }

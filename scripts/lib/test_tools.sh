@@ -30,6 +30,23 @@ fetch_npm() {
   tar -xzf "${archives[0]}" -C "$TOOLS/fetch"
 }
 
+# Installs what the package.json and the lock file of a folder pin, beside the node that runs it.
+# Usage: setup_npm_project WHAT SIZE PINS FOLDER
+setup_npm_project() {
+  local what=$1 size=$2 pins=$3 folder=$4
+  if cmp --silent "$pins/package-lock.json" "$folder/pins" && [[ -x $folder/node ]]; then
+    return 0
+  fi
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp "$pins"/package{,-lock}.json "$folder/"
+  PATH=$(path_with_node) step "fetching $what ($size, npm packages)" \
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund ||
+    die "could not fetch $what: is the npm registry reachable? (the whole output: $LOG)"
+  ln -sfn "$(PATH=$(path_with_node) command -v node)" "$folder/node"
+  cp "$pins/package-lock.json" "$folder/pins"
+}
+
 setup_openapi() {
   [[ ! -s $OPENAPI_FILE || ! -e $OPENAPI_STAMP ]] || return 0
   fetch_npm "29 MB" @octokit/openapi "$OPENAPI_VERSION" "$OPENAPI_SHA256"
