@@ -6,7 +6,7 @@
 //! configuration that the filter would refuse.
 
 use github_proxy_core::config::Config;
-use github_proxy_core::seal::{SealKey, KEY_VARIABLE};
+use github_proxy_core::seal::{self, SealKey, KEY_VARIABLE};
 use github_proxy_core::secret::Secret;
 use serde_json::{json, Map, Value};
 
@@ -159,27 +159,24 @@ fn credential(credential: &Credential, variables: &Variables, secrets: Secrets<'
         entry.insert(key.to_owned(), Value::from(value));
     };
     set("name", &credential.name);
-    let (kind, name) = match &credential.kind {
-        CredentialKind::Pat => ("pat", &credential.name),
-        CredentialKind::App { .. } => ("pem", &credential.name),
+    let (kind, label) = match &credential.kind {
+        CredentialKind::Pat => ("pat", seal::token_label(&credential.name)),
+        CredentialKind::App {
+            app_id,
+            installation_id,
+            ..
+        } => {
+            set("app_id", app_id);
+            set("installation_id", installation_id);
+            ("pem", seal::key_label(&credential.name))
+        }
     };
     match secrets {
         Secrets::Environment => set(&format!("{kind}_env"), &credential.variable),
         Secrets::Sealed(key) => {
             let secret = variables.get(&credential.variable).unwrap_or_default();
-            let sealed = key.seal(&format!("{kind}/{name}"), &Secret::new(secret.to_owned()));
+            let sealed = key.seal(&label, &Secret::new(secret.to_owned()));
             set(&format!("{kind}_sealed"), &sealed.unwrap_or_default());
-        }
-    }
-    match &credential.kind {
-        CredentialKind::Pat => {}
-        CredentialKind::App {
-            app_id,
-            installation_id,
-            key_file: _,
-        } => {
-            set("app_id", app_id);
-            set("installation_id", installation_id);
         }
     }
     for (key, value) in [("pool", &credential.pool), ("user", &credential.user)] {

@@ -21,6 +21,16 @@ pub const KEY_FORM: &str = "expected 64 hexadecimal digits, such as `openssl ran
 
 const NONCE_BYTES: usize = 24;
 
+/// The place of the personal access token of the credential `name`.
+pub fn token_label(name: &str) -> String {
+    format!("pat/{name}")
+}
+
+/// The place of the private key of the credential `name`.
+pub fn key_label(name: &str) -> String {
+    format!("pem/{name}")
+}
+
 /// A 256-bit key.
 pub struct SealKey([u8; 32]);
 

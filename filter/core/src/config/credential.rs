@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::reader::{Fields, Node};
 use super::{private_key, registry, DEFAULT_POOL};
-use crate::seal::{SealKey, KEY_FORM, KEY_VARIABLE};
+use crate::seal::{self, SealKey, KEY_FORM, KEY_VARIABLE};
 use crate::secret::Secret;
 
 /// The keys of an App's credential, apart from those that every credential has.
@@ -162,7 +162,7 @@ fn pat(
 ) -> Option<CredentialKind> {
     let (node, found) = match fields.optional("pat_sealed") {
         Some(node) => {
-            let found = opened(&node, &format!("pat/{name}"), secrets)?;
+            let found = opened(&node, &seal::token_label(name), secrets)?;
             (node, found)
         }
         None => {
@@ -206,7 +206,7 @@ fn app(
     let sealed = fields.optional("pem_sealed");
     let key = match (sealed, fields.optional("pem_env")) {
         (Some(node), None) => {
-            let key = opened(&node, &format!("pem/{name}"), secrets);
+            let key = opened(&node, &seal::key_label(name), secrets);
             key.and_then(|key| private_key(&node, key))
         }
         (Some(node), Some(_)) => {
