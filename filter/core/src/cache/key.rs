@@ -26,44 +26,50 @@ pub fn accept(request: &Headers) -> Option<Vec<u8>> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(pub [u8; 32]);
 
+/// What a key is made of, one after the other. Lengths keep one part from running into the next.
+#[derive(Default)]
+struct Parts(Sha256);
+
+impl Parts {
+    fn add(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    /// Adds a field's value. None of that length exists: absent is not the same as empty.
+    fn add_value(&mut self, value: Option<Vec<u8>>) {
+        self.add(value.as_deref().unwrap_or(b"\0absent"));
+    }
+
+    fn key(self) -> Key {
+        Key(self.0.finalize().into())
+    }
+}
+
 impl Key {
     /// The key of a GET (or HEAD) of `path_and_query`, normalised, at `authority`.
     pub fn of(pool: &str, authority: &str, path_and_query: &str, request: &Headers) -> Self {
-        let mut hash = Sha256::new();
-        // Lengths keep one part from running into the next.
-        let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        part(VERSION);
-        part(pool.as_bytes());
-        part(authority.as_bytes());
-        part(path_and_query.as_bytes());
-        for value in [accept(request), request.joined("x-github-api-version")] {
-            match value {
-                Some(value) => part(&value),
-                // No value of that length exists: absent is not the same as empty.
-                None => part(b"\0absent"),
-            }
-        }
-        Self(hash.finalize().into())
+        let mut parts = Parts::default();
+        parts.add(VERSION);
+        parts.add(pool.as_bytes());
+        parts.add(authority.as_bytes());
+        parts.add(path_and_query.as_bytes());
+        parts.add_value(accept(request));
+        parts.add_value(request.joined("x-github-api-version"));
+        parts.key()
     }
 
     /// The key of a GraphQL query: that of its path, with its body (document, variables, name of
     /// the operation) and the fields that change what GitHub makes of it.
     pub fn with_document(&self, request: &Headers, body: &[u8]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"graphql");
-        hash.update(self.0);
+        let mut parts = Parts::default();
+        parts.add(b"graphql");
+        parts.add(&self.0);
         for name in DOCUMENT_SELECTING {
-            let value = request.joined(name);
-            hash.update([u8::from(value.is_some())]);
-            let value = value.unwrap_or_default();
-            hash.update((value.len() as u64).to_be_bytes());
-            hash.update(value);
+            parts.add_value(request.joined(name));
         }
-        hash.update(body);
-        Self(hash.finalize().into())
+        parts.add(body);
+        parts.key()
     }
 
     /// Where an answer is left that only those who waited for it may use: it must not take
