@@ -3,6 +3,7 @@
 
 use crate::cache::key;
 use crate::config::Upstream;
+use crate::graphql;
 use crate::header::Headers;
 use crate::path::Target;
 
@@ -55,7 +56,7 @@ pub enum Validator {
 pub fn path(upstream: &Upstream, target: &Target) -> String {
     let base = upstream.at(target.mount).base_path.as_str();
     let base = match base.strip_suffix("/v3") {
-        Some(beside) if target.path == "/graphql" => beside,
+        Some(beside) if target.path == graphql::PATH => beside,
         _ => base,
     };
     let mut path = format!("{base}{}", target.path);

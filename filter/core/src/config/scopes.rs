@@ -5,6 +5,7 @@
 //! another for "everything".
 
 use super::reader::{Fields, Node};
+use crate::graphql;
 use crate::scope::{Pattern, Rule, Scopes};
 
 pub(super) fn read(node: &Node<'_>) -> Option<Scopes> {
@@ -21,7 +22,7 @@ fn read_rule(node: &Node<'_>) -> Option<Rule> {
     let graphql = fields.optional("graphql");
     // A rule about GraphQL alone needs no more words.
     let (any_method, any_path) = match graphql {
-        Some(_) => ("POST", "/graphql"),
+        Some(_) => ("POST", graphql::PATH),
         None => (".*", ".*"),
     };
     let method = pattern(&fields, "method", any_method, Pattern::any_case);

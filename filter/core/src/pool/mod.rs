@@ -20,7 +20,7 @@ use crate::config::{Credential, CredentialKind};
 use crate::secret::Secret;
 use crate::shared::{count, SharedData};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A token that is refused so soon after it was made is not replaced at once, milliseconds.
 const TOO_YOUNG: u64 = 60_000;
@@ -272,6 +272,11 @@ impl Pool {
     /// Every credential.
     pub fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// The names of the pools that have credentials.
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.members.iter().map(|it| it.pool.as_str()).collect()
     }
 
     /// The credential of a grant.

@@ -6,6 +6,7 @@
 //! reset nobody knows yet what the new window holds: few requests go out until one answer says.
 
 use super::documented;
+use crate::graphql;
 use crate::header::Headers;
 use crate::pool::pace::{Pace, Spending};
 use crate::shared::{update, SharedData};
@@ -69,7 +70,7 @@ pub fn resource_name(name: &str) -> ResourceName {
 /// The resource that a request will be counted against, as GitHub documents it.
 pub fn resource_of(path: &str) -> &'static str {
     match path {
-        "/graphql" => "graphql",
+        graphql::PATH => "graphql",
         "/search/code" => "code_search",
         _ if path.starts_with("/search/") => "search",
         _ => "core",
@@ -189,17 +190,19 @@ impl Ledger {
         self.spending.busy_until(resource, points, pace, now)
     }
 
-    fn settle(&mut self, resource: &str) {
+    fn standing_mut(&mut self, resource: &str) -> Option<&mut Standing> {
         let mut all = self.standings.iter_mut();
-        if let Some(standing) = all.find(|it| it.rate.resource.as_str() == resource) {
+        all.find(|standing| standing.rate.resource.as_str() == resource)
+    }
+
+    fn settle(&mut self, resource: &str) {
+        if let Some(standing) = self.standing_mut(resource) {
             standing.in_flight = standing.in_flight.saturating_sub(1);
         }
     }
 
     fn learn(&mut self, seen: &Rate, now: u64) -> Option<Turn> {
-        let all = &mut self.standings;
-        let known = all.iter_mut().find(|it| it.rate.resource == seen.resource);
-        let was_spent = match known {
+        let was_spent = match self.standing_mut(&seen.resource) {
             Some(known) => {
                 let overtaken = known.rate.reset == seen.reset && known.rate.used > seen.used;
                 let past = now / 1_000 >= seen.reset;
@@ -211,8 +214,8 @@ impl Ledger {
                 std::mem::replace(&mut known.spent, seen.remaining == 0)
             }
             None => {
-                if all.len() < MOST_RESOURCES {
-                    all.push(Standing {
+                if self.standings.len() < MOST_RESOURCES {
+                    self.standings.push(Standing {
                         rate: seen.clone(),
                         in_flight: 0,
                         assumed: false,
@@ -255,11 +258,7 @@ impl RateKey {
     pub fn reserve(self, shared: &dyn SharedData, resource: &str, points: u64, now: u64) {
         self.change(shared, |ledger| {
             ledger.spending.spend(resource, points, now);
-            let all = &mut ledger.standings;
-            let at = all
-                .iter()
-                .position(|it| it.rate.resource.as_str() == resource);
-            if let Some(standing) = at.and_then(|at| all.get_mut(at)) {
+            if let Some(standing) = ledger.standing_mut(resource) {
                 if standing.is_over(now) {
                     let remaining = standing.rate.limit.min(SLOW_START);
                     let (limit, spent) = (standing.rate.limit, standing.spent);
@@ -269,12 +268,12 @@ impl RateKey {
                     standing.spent = spent;
                 }
                 standing.in_flight = standing.in_flight.saturating_add(1);
-            } else if all.len() < MOST_RESOURCES {
+            } else if ledger.standings.len() < MOST_RESOURCES {
                 let limit = documented::of(resource);
                 let until = now / 1_000 + limit.window;
                 let mut standing = Standing::assumed(resource, limit.requests, until);
                 standing.in_flight = 1;
-                all.push(standing);
+                ledger.standings.push(standing);
             }
         });
     }
@@ -320,8 +319,7 @@ impl RateKey {
     /// that is news.
     pub fn exhaust(self, shared: &dyn SharedData, resource: &str, reset: u64) -> bool {
         self.change(shared, |ledger| {
-            let mut all = ledger.standings.iter_mut();
-            let Some(standing) = all.find(|it| it.rate.resource.as_str() == resource) else {
+            let Some(standing) = ledger.standing_mut(resource) else {
                 return false;
             };
             standing.rate.remaining = 0;

@@ -1,7 +1,5 @@
 //! The numbers of the status page, as JSON. docs/operations.md describes the keys.
 
-use std::collections::BTreeSet;
-
 use serde_json::{json, Map, Value};
 
 use crate::budget::Budget;
@@ -89,12 +87,6 @@ fn cache(proxy: &Proxy, shared: &dyn SharedData) -> Value {
 
 /// What each pool has left, as far as GitHub has said it. Tokens of one user count once.
 fn pools(proxy: &Proxy, shared: &dyn SharedData, now: u64) -> Value {
-    let names: BTreeSet<&str> = proxy
-        .pool
-        .members()
-        .iter()
-        .map(|it| it.pool.as_str())
-        .collect();
     let pool = |name: &str| {
         let known = proxy.pool.known(shared, name, now).into_iter();
         let limits = known.map(|(resource, rate)| {
@@ -107,7 +99,7 @@ fn pools(proxy: &Proxy, shared: &dyn SharedData, now: u64) -> Value {
         });
         json!({ "name": name, "limits": limits.collect::<Map<_, _>>() })
     };
-    names.into_iter().map(pool).collect()
+    proxy.pool.names().into_iter().map(pool).collect()
 }
 
 /// The clients of the configuration in its order, then those that it no longer has.

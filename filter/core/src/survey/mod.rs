@@ -98,10 +98,7 @@ fn note(vms: &mut Vec<Vm>, number: u64, bytes: u64, now: u64) -> bool {
 
 /// What GitHub has said of the credentials of each pool.
 fn pools(pool: &Pool, shared: &dyn SharedData, now: u64) -> Vec<Metric> {
-    let mut names: Vec<&str> = pool.members().iter().map(|it| it.pool.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let rates = names.into_iter().flat_map(|name| {
+    let rates = pool.names().into_iter().flat_map(|name| {
         let resources = pool.known(shared, name, now).into_iter();
         resources.flat_map(move |(resource, rate)| Metric::pool(name, &resource, &rate))
     });
