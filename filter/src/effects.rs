@@ -73,12 +73,11 @@ impl Stream {
                     host::substitute(status, &headers);
                     outcome = Outcome::Released;
                 }
-                Effect::FillBody(body) => host::replace_body(body.bytes()),
                 Effect::Reply(reply) => {
                     host::reply(reply.status, &reply.headers, reply.body.bytes());
                     outcome = Outcome::Replied;
                 }
-                Effect::ReplaceBody(bytes) if self.in_body.get() => host::replace_body(&bytes),
+                Effect::ReplaceBody(body) if self.in_body.get() => host::replace_body(body.bytes()),
                 // The body is over (its end came with trailers): there is nothing to replace.
                 Effect::ReplaceBody(_) => {}
                 Effect::Wake { waiter, key, wake } => tell(waiter, key, wake),

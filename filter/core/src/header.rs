@@ -61,6 +61,11 @@ impl Headers {
         Some(list)
     }
 
+    /// What `content-length` says, bytes; `None` where it is absent or no number (RFC 9110 §8.6).
+    pub fn content_length(&self) -> Option<usize> {
+        self.text("content-length")?.trim().parse().ok()
+    }
+
     /// Whether `name` is present.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()

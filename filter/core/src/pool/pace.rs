@@ -7,24 +7,13 @@ use serde::{Deserialize, Serialize};
 /// The window of the limits on points, milliseconds.
 const MINUTE: u64 = 60_000;
 
-/// What a request that may change something costs.
-const WRITE: u64 = 5;
-
-/// What a REST request costs: reads 1 point, writes 5.
-pub fn points_of_method(method: &str) -> u64 {
-    match method {
-        "GET" | "HEAD" | "OPTIONS" => 1,
-        _ => WRITE,
-    }
-}
-
-/// What a GraphQL request costs: queries 1 point, mutations 5. One whose document was not read
-/// counts as a mutation.
-pub fn points_of_document(is_query: bool) -> u64 {
-    if is_query {
+/// What a request costs, by whether it is known to change nothing: REST's reads and GraphQL's
+/// queries 1 point, all else 5.
+pub fn points(only_reads: bool) -> u64 {
+    if only_reads {
         1
     } else {
-        WRITE
+        5
     }
 }
 
@@ -125,11 +114,8 @@ mod tests {
             Some(165),
             "all of REST together"
         );
-        assert_eq!(busy("graphql", points_of_document(true), 107_000), None);
-        assert_eq!(
-            busy("graphql", points_of_document(false), 107_000),
-            Some(166)
-        );
+        assert_eq!(busy("graphql", points(true), 107_000), None);
+        assert_eq!(busy("graphql", points(false), 107_000), Some(166));
         assert_eq!(busy("core", 1, 165_000), None);
     }
 }

@@ -112,7 +112,7 @@ impl Forwarded {
         let refused = matches!(reading, Reading::Refused(_));
         let counted = !response.local && !refused && !matches!(response.status, 304 | 401);
         let rate = Rate::of(&response.headers).filter(|_| !response.local);
-        let learnt = self.learn(rate.as_ref(), counted, world);
+        let learnt = self.settle(counted, rate.as_ref(), world);
         let duration = world.now.saturating_sub(self.sent_at);
         effects.push(Effect::Record(Metric::upstream_duration(duration)));
         if response.local {
@@ -138,20 +138,6 @@ impl Forwarded {
             self.report(&learnt, world, effects);
         }
         reading
-    }
-
-    /// Gives back what was reserved, and keeps what the answer says about the rate limit.
-    fn learn(&mut self, rate: Option<&Rate>, counted: bool, world: &World<'_>) -> Option<Learnt> {
-        let Some(rate) = rate else {
-            self.settle(counted, world);
-            return None;
-        };
-        let reserved = std::mem::take(&mut self.reserved);
-        self.account(reserved, counted, world);
-        let resource = self.errand.admitted.resource;
-        let resource = reserved.then_some(resource);
-        let rates = self.grant.rates;
-        rates.answered(world.shared, resource, rate, world.now)
     }
 
     /// Shows what is known of a resource, and what changed.
@@ -326,8 +312,8 @@ impl Forwarded {
         } else {
             get && policy::storable(status, &response.headers)
         };
-        let fits = declared_length(&response.headers)
-            .is_none_or(|length| length <= world.proxy.longest_body);
+        let length = response.headers.content_length();
+        let fits = length.is_none_or(|length| length <= world.proxy.longest_body);
         let shareable = get && !query && policy::shareable(status, &response.headers);
         let kept = fits && (storable || shareable);
         let cache = CacheStatus::Miss {
@@ -397,8 +383,4 @@ fn refresh(
     let change = memory.put(world.shared, &entry, world.now);
     effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
     (entry, changed || fading)
-}
-
-fn declared_length(headers: &Headers) -> Option<usize> {
-    headers.text("content-length")?.trim().parse().ok()
 }

@@ -4,7 +4,7 @@
 use super::answer::Response;
 use super::errand::Asked;
 use super::pass::Passed;
-use super::{lead, Admitted, Closed, Deposit, Effect, Phase, World};
+use super::{lead, Admitted, Closed, Deposit, Effect, Phase, ReplyBody, World};
 use crate::cache::cluster;
 use crate::cache::entry::{Entry, EntryHead, EntryWriter};
 use crate::cache::policy;
@@ -65,7 +65,8 @@ impl Collecting {
         effects: &mut Vec<Effect>,
     ) -> Phase {
         if let Some(rewriter) = &mut self.rewriter {
-            effects.push(Effect::ReplaceBody(rewriter.push(chunk, end)));
+            let rewritten = rewriter.push(chunk, end);
+            effects.push(Effect::ReplaceBody(ReplyBody::Bytes(rewritten)));
         }
         self.keep(chunk, end, world, effects)
     }
@@ -80,9 +81,7 @@ impl Collecting {
     ) -> Phase {
         let limit = world.proxy.longest_body;
         if self.writer.body().len().saturating_add(chunk.len()) > limit {
-            release(&mut self.admitted, None, world, effects);
-            lead::land(&mut self.admitted, Landing::Dissolved, world, effects);
-            return Passed::new(self.closed, self.rewriter.filter(|_| !end)).phase();
+            return self.give_up(end, world, effects);
         }
         self.writer.append(chunk);
         if !end {
@@ -91,13 +90,22 @@ impl Collecting {
         self.complete(world, effects)
     }
 
+    /// Keeps nothing, so that those who wait ask for themselves. The client gets the rest.
+    fn give_up(mut self, end: bool, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+        release(&mut self.admitted, None, world, effects);
+        lead::land(&mut self.admitted, Landing::Dissolved, world, effects);
+        let passed = Passed {
+            closed: self.closed,
+            rewriter: self.rewriter.filter(|_| !end),
+        };
+        passed.phase()
+    }
+
     fn complete(mut self, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
         let writer = std::mem::take(&mut self.writer);
         let query = self.admitted.max_age().is_some();
         if query && !graphql::is_answer(writer.body()) {
-            release(&mut self.admitted, None, world, effects);
-            lead::land(&mut self.admitted, Landing::Dissolved, world, effects);
-            return Phase::Closed(Some(self.closed));
+            return self.give_up(true, world, effects);
         }
         // The age of what nobody will confirm counts from the question: what was written between
         // that and the answer may be missing in it.

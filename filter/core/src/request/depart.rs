@@ -4,7 +4,7 @@
 //! got for it, computed where GitHub's ETags have proved predictable. Where they have not, the
 //! credential that fetched it is preferred, since the stored ETag is its own.
 
-use super::errand::{Asked, Errand, Forwarded, Part, RequestBody};
+use super::errand::{Asked, Errand, Forwarded, Part, RequestBody, LONGEST_HELD};
 use super::{serve, Admitted, AwaitingCredential, Effect, Phase, World};
 use crate::budget::Account;
 use crate::cache::entry::Entry;
@@ -15,9 +15,6 @@ use crate::pool::health::HealthKey;
 use crate::pool::{pace, Grant, Unavailable, Wish};
 use crate::upstream::{self, Validator};
 
-/// The longest body that may wait, bytes. Envoy answers 413 to a longer one than its buffer,
-/// 1 MiB; a refusal that says when to come back is better.
-const LONGEST_HELD: usize = 768 * 1024;
 /// How long requests wait for an App's first token, milliseconds.
 const PATIENCE_FOR_TOKEN: u64 = 5_000;
 /// How long they queue while every credential is busy, milliseconds.
@@ -90,12 +87,7 @@ impl Errand {
     }
 
     fn points(&self) -> u64 {
-        let admitted = &self.admitted;
-        if admitted.is_graphql() {
-            pace::points_of_document(admitted.only_reads())
-        } else {
-            pace::points_of_method(&admitted.method)
-        }
+        pace::points(self.admitted.only_reads())
     }
 
     /// The client's account, if it is empty and the request will be counted. Questions about a
@@ -230,10 +222,10 @@ pub(super) fn is_patient(unavailable: Unavailable, since: u64, world: &World<'_>
 }
 
 impl Admitted {
-    /// Whether the request may be held back: its body is not known to be a long one.
+    /// Whether the request may be held back: its body is not known to be a long one, which would
+    /// get Envoy's 413. A refusal that says when to come back is better.
     fn can_be_held(&self) -> bool {
-        let length = self.headers.text("content-length");
-        let length = length.and_then(|it| it.trim().parse::<usize>().ok());
+        let length = self.headers.content_length();
         length.is_none_or(|length| length <= LONGEST_HELD)
     }
 }

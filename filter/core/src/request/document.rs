@@ -5,7 +5,7 @@
 //! What cannot be read is refused to a client that may only query. Any other client's goes on as
 //! it came, and counts as a mutation.
 
-use super::errand::{Errand, RequestBody};
+use super::errand::{Errand, RequestBody, LONGEST_HELD};
 use super::{lead, serve, Admitted, Effect, Phase, World};
 use crate::cache::entry::Entry;
 use crate::cache::status::CacheStatus;
@@ -14,9 +14,9 @@ use crate::graphql::wish::Wish;
 use crate::graphql::{self, Verdict};
 use crate::reply::Refusal;
 
-/// The operator is told of a configuration that cannot read so often by each worker,
-/// milliseconds: not with every request.
-const WARN_EVERY: u64 = 10_000;
+/// The longest body that is held back for the cache's sake alone, bytes. A longer one goes on, and
+/// what is still arriving has to fit into the same buffer.
+const LONGEST_FOR_CACHE: usize = 256 * 1024;
 
 /// What was read in a document.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +81,7 @@ impl Reading {
         let headers = &self.admitted.headers;
         let mut encodings = headers.all("content-encoding");
         let plain = encodings.all(|it| it.trim_ascii().eq_ignore_ascii_case(b"identity"));
-        let length = headers.text("content-length");
-        let length = length.and_then(|length| length.trim().parse::<usize>().ok());
+        let length = headers.content_length();
         plain
             && length.is_none_or(|length| length <= self.longest())
             && !self.admitted.path.contains('?')
@@ -91,9 +90,9 @@ impl Reading {
     /// The longest body that is held back, bytes.
     fn longest(&self) -> usize {
         if self.must_query {
-            graphql::LONGEST_BODY
+            LONGEST_HELD
         } else {
-            graphql::LONGEST_FOR_CACHE
+            LONGEST_FOR_CACHE
         }
     }
 
@@ -152,9 +151,7 @@ impl Reading {
 
     /// Envoy is not set up to show bodies.
     fn cannot(self: Box<Self>, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
-        let worker = &mut world.worker;
-        if world.now.saturating_sub(worker.warned_unread_at) >= WARN_EVERY {
-            worker.warned_unread_at = world.now;
+        if world.worker.unread.is_due(world.now) {
             effects.push(Effect::Warn(format!(
                 "client {}: its GraphQL documents cannot be read: that needs pool.inspect_bodies \
                  here and allow_on_headers_stop_iteration in Envoy's Wasm configuration (said once \

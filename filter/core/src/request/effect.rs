@@ -40,9 +40,7 @@ pub enum Effect {
         headers: Headers,
     },
     /// Puts these bytes in the place of those of the body that are in hand.
-    FillBody(ReplyBody),
-    /// Puts these bytes in the place of those of the body that are in hand.
-    ReplaceBody(Vec<u8>),
+    ReplaceBody(ReplyBody),
     /// Tells another request what became of the flight of `key`.
     Wake {
         /// Whom.

@@ -7,6 +7,7 @@ use crate::cache::status::CacheStatus;
 use crate::flight::Landing;
 use crate::graphql::history::History;
 use crate::pool::health::HealthKey;
+use crate::pool::rate::{Learnt, Rate};
 use crate::pool::Grant;
 
 /// A request that has to be sent.
@@ -105,19 +106,31 @@ pub struct Forwarded {
 }
 
 impl Forwarded {
-    /// Gives back what was reserved, once there is an answer or there will be none, and puts
-    /// the client's account right: `counted` is whether GitHub counted the request.
-    pub(super) fn settle(&mut self, counted: bool, world: &World<'_>) {
+    /// Gives back what was reserved, once there is an answer or there will be none, keeps what
+    /// the answer says about the rate limit, and puts the client's account right: `counted` is
+    /// whether GitHub counted the request.
+    pub(super) fn settle(
+        &mut self,
+        counted: bool,
+        rate: Option<&Rate>,
+        world: &World<'_>,
+    ) -> Option<Learnt> {
         let reserved = std::mem::take(&mut self.reserved);
-        if reserved {
-            let resource = self.errand.admitted.resource;
-            self.grant.rates.settle(world.shared, resource);
-        }
         self.account(reserved, counted, world);
+        let resource = reserved.then_some(self.errand.admitted.resource);
+        let rates = self.grant.rates;
+        match (rate, resource) {
+            (Some(rate), _) => rates.answered(world.shared, resource, rate, world.now),
+            (None, Some(resource)) => {
+                rates.settle(world.shared, resource);
+                None
+            }
+            (None, None) => None,
+        }
     }
 
     /// Puts the client's account right. What it may have changed is changed by now.
-    pub(super) fn account(&self, reserved: bool, counted: bool, world: &World<'_>) {
+    fn account(&self, reserved: bool, counted: bool, world: &World<'_>) {
         let admitted = &self.errand.admitted;
         if !admitted.only_reads() {
             History::wrote(world.shared, &admitted.client, world.now);
@@ -136,6 +149,10 @@ impl Forwarded {
         }
     }
 }
+
+/// The longest body that may be held back, bytes. Envoy holds 1 MiB for one request
+/// (`per_connection_buffer_limit_bytes`), and answers 413 by itself when a next part does not fit.
+pub(super) const LONGEST_HELD: usize = 768 * 1024;
 
 /// What of the request's body is kept, so that it can be sent again.
 #[derive(Debug)]

@@ -106,10 +106,31 @@ pub struct Worker {
     pub memo: Memo,
     /// Guards the calls to the cache cluster.
     pub breaker: Breaker,
-    /// When the operator was last told that GitHub does not answer, Unix milliseconds.
-    warned_at: u64,
-    /// When the operator was last told that bodies cannot be read, Unix milliseconds.
-    warned_unread_at: u64,
+    /// GitHub does not answer.
+    unreachable: Warning,
+    /// Bodies cannot be read.
+    unread: Warning,
+}
+
+/// Something that the operator is told once in ten seconds by each worker, and not with every
+/// request.
+#[derive(Default)]
+struct Warning {
+    /// When it was told last, Unix milliseconds.
+    told_at: u64,
+}
+
+impl Warning {
+    const EVERY: u64 = 10_000;
+
+    /// Whether to tell it now.
+    fn is_due(&mut self, now: u64) -> bool {
+        let due = now.saturating_sub(self.told_at) >= Self::EVERY;
+        if due {
+            self.told_at = now;
+        }
+        due
+    }
 }
 
 /// All that a step may see besides the request.
@@ -274,7 +295,8 @@ pub struct Passing {
 
 impl Passing {
     fn chunk(mut self: Box<Self>, chunk: &[u8], end: bool, effects: &mut Vec<Effect>) -> Phase {
-        effects.push(Effect::ReplaceBody(self.rewriter.push(chunk, end)));
+        let rewritten = self.rewriter.push(chunk, end);
+        effects.push(Effect::ReplaceBody(ReplyBody::Bytes(rewritten)));
         if end {
             Phase::Closed(Some(self.closed))
         } else {
@@ -293,7 +315,7 @@ pub struct Substituting {
 impl Substituting {
     fn chunk(mut self: Box<Self>, end: bool, effects: &mut Vec<Effect>) -> Phase {
         let body = std::mem::replace(&mut self.body, ReplyBody::Empty);
-        effects.push(Effect::FillBody(body));
+        effects.push(Effect::ReplaceBody(body));
         if end {
             Phase::Closed(Some(self.closed))
         } else {
@@ -433,7 +455,7 @@ fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase
         Phase::AwaitingCredential(it) => Some(it.errand.admitted),
         Phase::Retrying(it) => Some(it.errand.admitted),
         Phase::Forwarded(mut it) | Phase::Resending(mut it) => {
-            it.settle(true, world);
+            it.settle(true, None, world);
             Some(it.errand.admitted)
         }
         Phase::Judging(it) => Some(it.forwarded.errand.admitted),

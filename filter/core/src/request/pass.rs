@@ -26,10 +26,6 @@ pub(super) struct Passed {
 }
 
 impl Passed {
-    pub(super) fn new(closed: Closed, rewriter: Option<BodyRewriter>) -> Self {
-        Self { closed, rewriter }
-    }
-
     /// The phase of one whose body is not kept.
     pub(super) fn phase(self) -> Phase {
         match self.rewriter {
@@ -70,7 +66,8 @@ pub(super) fn pass(
             }
             effects.push(Effect::Pass(edits));
             if let Some(rewriter) = rewriter.as_mut().filter(|_| !held.is_empty()) {
-                effects.push(Effect::ReplaceBody(rewriter.push(&held, end)));
+                let rewritten = rewriter.push(&held, end);
+                effects.push(Effect::ReplaceBody(ReplyBody::Bytes(rewritten)));
             }
             rewriter = rewriter.filter(|_| !end);
         }

@@ -17,9 +17,6 @@ use serde_json::{json, Map, Value};
 /// more would cost more than sending it.
 const COMPARE_COMPUTED_UP_TO: usize = 256 * 1024;
 
-/// An outage is reported so often by each worker, milliseconds: not with every request.
-const WARN_EVERY: u64 = 10_000;
-
 /// Answers from `entry`, or with a 304 where the client's own preconditions say so.
 pub(super) fn entry(
     admitted: &Admitted,
@@ -213,8 +210,7 @@ pub(super) fn unreachable(
     world: &mut World<'_>,
     effects: &mut Vec<Effect>,
 ) -> Phase {
-    if world.now.saturating_sub(world.worker.warned_at) >= WARN_EVERY {
-        world.worker.warned_at = world.now;
+    if world.worker.unreachable.is_due(world.now) {
         effects.push(Effect::Warn(format!(
             "client {}: GitHub did not answer; look at the upstream_cx_* and upstream_rq_* stats \
              of its cluster (said once in ten seconds)",

@@ -4,7 +4,7 @@ use super::*;
 use crate::cache::entry::EntryHead;
 use crate::cache::key::Key;
 use crate::graphql::history::History;
-use crate::graphql::LONGEST_BODY;
+use crate::request::errand::LONGEST_HELD;
 
 const QUERY: &str = r#"{"query":"{ viewer { login } }"}"#;
 const MUTATION: &str = r#"{"query":"mutation { a }"}"#;
@@ -88,7 +88,7 @@ fn a_client_that_may_only_query_waits_for_its_document() {
     assert!(flow.phase.holds_request() && flow.phase.reads_request());
     assert!(!flow.phase.wants_request_body(1_000, false), "not copied");
     assert!(flow.phase.wants_request_body(1_000, true));
-    assert!(flow.phase.wants_request_body(LONGEST_BODY + 1, false));
+    assert!(flow.phase.wants_request_body(LONGEST_HELD + 1, false));
     let flow = fixture.request_body(flow, &QUERY.as_bytes()[..10], false);
     assert!(flow.edits().is_none() && flow.reply().is_none());
     let flow = fixture.request_body(flow, QUERY.as_bytes(), true);
@@ -125,7 +125,7 @@ fn a_client_that_may_only_query_gets_nothing_else_through() {
         assert!(is_denied(&flow, "asker"), "{fields:?}");
     }
     let flow = fixture.post_headers("asker", &[("content-encoding", "identity")]);
-    let flow = fixture.request_body(flow, &vec![b' '; LONGEST_BODY + 1], false);
+    let flow = fixture.request_body(flow, &vec![b' '; LONGEST_HELD + 1], false);
     assert!(
         is_denied(&flow, "asker"),
         "too long, and not at its end yet"

@@ -5,7 +5,7 @@ use super::*;
 /// The body that the client gets of a response that streams past.
 fn streamed(flow: &Flow) -> Vec<u8> {
     let part = |effect: &Effect| match effect {
-        Effect::ReplaceBody(bytes) => Some(bytes.clone()),
+        Effect::ReplaceBody(body) => Some(body.bytes().to_vec()),
         _ => None,
     };
     flow.effects.iter().filter_map(part).flatten().collect()

@@ -11,7 +11,7 @@ fn substitute(flow: &Flow) -> Option<(u16, &Headers)> {
 
 fn filled(flow: &Flow) -> Option<&[u8]> {
     flow.effects.iter().find_map(|effect| match effect {
-        Effect::FillBody(body) => Some(body.bytes()),
+        Effect::ReplaceBody(body) => Some(body.bytes()),
         _ => None,
     })
 }
