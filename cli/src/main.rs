@@ -4,6 +4,7 @@
 //! fault on standard error, a line each, and exits 1.
 
 mod args;
+mod bounded;
 mod check;
 mod config;
 mod env;

@@ -5,8 +5,6 @@
 //! of newer ones, since a pair that it refuses would leave a listener that answers nobody. Neither
 //! content ever enters a configuration, and no message quotes it.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use tokio_rustls::rustls::crypto::ring;
@@ -15,6 +13,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{Error, InconsistentKeys};
 
+use crate::bounded;
 use crate::faults::Faults;
 
 const CERTIFICATE: &str = "--tls-certificate";
@@ -106,12 +105,7 @@ impl TlsFiles {
 
 fn read(flag: &str, path: &Path) -> Result<Vec<u8>, Faults> {
     let fault = |what: &str| Faults::one(format!("{flag}: {}: {what}", path.display()));
-    let mut content = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content))
-        .map_err(|error| fault(&format!("cannot be read: {error}")))?;
-    if content.len() as u64 > MAX_FILE_BYTES {
-        return Err(fault(&format!("expected at most {MAX_FILE_BYTES} bytes")));
-    }
-    Ok(content)
+    bounded::read(path, MAX_FILE_BYTES)
+        .map_err(|error| fault(&format!("cannot be read: {error}")))?
+        .ok_or_else(|| fault(&format!("expected at most {MAX_FILE_BYTES} bytes")))
 }

@@ -10,9 +10,10 @@
 use std::fs;
 use std::path::Path;
 
+use crate::bounded;
 use crate::faults::Faults;
 
-/// More than any environment has: a mistaken path must not fill the memory.
+/// More than any environment has.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A name and its value.
@@ -72,11 +73,9 @@ fn variables_in(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
 
 fn text_of(path: &Path) -> Result<String, Faults> {
     let fault = |what: String| Faults::one(format!("{}: {what}", path.display()));
-    let unreadable = |error| fault(format!("cannot be read: {error}"));
-    if fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
-        return Err(fault(format!("expected at most {MAX_BYTES} bytes")));
-    }
-    let bytes = fs::read(path).map_err(unreadable)?;
+    let bytes = bounded::read(path, MAX_BYTES)
+        .map_err(|error| fault(format!("cannot be read: {error}")))?
+        .ok_or_else(|| fault(format!("expected at most {MAX_BYTES} bytes")))?;
     let text = String::from_utf8(bytes).map_err(|_| fault("expected UTF-8 text".to_owned()))?;
     if text.contains('\0') {
         return Err(fault("expected text without NUL".to_owned()));

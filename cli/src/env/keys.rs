@@ -5,16 +5,15 @@
 //! no key is not: its App will not serve, and the other credentials will. Nothing
 //! here is ever printed of a key.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use github_proxy_core::config::private_key;
 
 use super::{Credential, CredentialKind, Settings, Variables};
+use crate::bounded;
 use crate::faults::Faults;
 
-/// More than any key has: a mistaken path (a device, a log) must not fill the memory.
+/// More than any key has.
 const MAX_FILE_BYTES: u64 = 32 * 1024;
 
 /// Puts the keys that are in files into their variables.
@@ -74,15 +73,15 @@ fn apps(settings: &Settings) -> impl Iterator<Item = (&Credential, Option<&Path>
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text))
-        .map_err(|error| format!("cannot be read: {error}"))?;
-    if text.len() as u64 > MAX_FILE_BYTES || text.contains('\0') {
+    let unreadable = |error| format!("cannot be read: {error}");
+    let content = bounded::read(path, MAX_FILE_BYTES).map_err(unreadable)?;
+    let text = content.map(|bytes| std::io::read_to_string(bytes.as_slice()));
+    let text = text.transpose().map_err(unreadable)?;
+    let Some(text) = text.filter(|text| !text.contains('\0')) else {
         return Err(format!(
             "expected a private key in PEM: text of at most {MAX_FILE_BYTES} bytes"
         ));
-    }
+    };
     if text.trim_ascii().is_empty() {
         return Err("expected a private key in PEM, the file is empty".to_owned());
     }
