@@ -42,10 +42,7 @@ pub fn check(file: Option<PathBuf>, sources: &Sources) -> anyhow::Result<String>
             }
         }
         None if !credentials.is_empty() => {
-            faults.add(format!(
-                "{}: expected the path of the client registry file",
-                env::REGISTRY_FILE
-            ));
+            faults.add(env::NO_REGISTRY);
         }
         None => writeln!(summary, "client registry: none is named")?,
     }

@@ -23,16 +23,12 @@ pub fn config(arguments: &ConfigArguments, sources: &Sources) -> anyhow::Result<
     let mut with_keys = variables.clone();
     faults.take(keys::load(&settings, &mut with_keys));
     if settings.credentials.is_empty() {
-        faults
-            .add("GITHUB_PAT_<NAME>: expected at least one personal access token, or a GitHub App");
+        faults.add(env::NO_CREDENTIAL);
     }
     let registry = match &settings.registry_file {
         Some(path) => faults.take(registry_file::load(path, variables, &settings.credentials)),
         None => {
-            faults.add(format!(
-                "{}: expected the path of the client registry file",
-                env::REGISTRY_FILE
-            ));
+            faults.add(env::NO_REGISTRY);
             None
         }
     };

@@ -24,6 +24,12 @@ use github_proxy_core::forwarded::Network;
 
 /// The variable that names the client registry file.
 pub const REGISTRY_FILE: &str = "CLIENT_REGISTRY_FILE_PATH";
+/// The fault of an environment that names no registry file, where one is needed.
+pub const NO_REGISTRY: &str =
+    "CLIENT_REGISTRY_FILE_PATH: expected the path of the client registry file";
+/// The fault of an environment without a credential, where one is needed.
+pub const NO_CREDENTIAL: &str =
+    "GITHUB_PAT_<NAME>: expected at least one personal access token, or a GitHub App";
 /// The variable that says where the shared cache is.
 pub const CACHE_BACKEND: &str = "CACHE_BACKEND_URL";
 /// The variable that says where GitHub is.

@@ -1,14 +1,14 @@
 //! Follows the files of the listener's certificate, and has Envoy read them when they are renewed.
 //!
 //! Looks at their content again and again, as is done with the registry file, and for the same
-//! reasons. A pair counts once it was read twice: tools write one file after the other. One that
-//! does not fit together is reported, and the running one stays.
+//! reasons: tools write one file after the other. A pair that does not fit together is reported, and the running one stays.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::say;
+use super::steady::Steady;
 use crate::faults::Faults;
 use crate::tls::{Pem, TlsFiles};
 
@@ -17,7 +17,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// The listener's certificate and key, as Envoy has them.
 pub(super) struct Certificate {
     files: TlsFiles,
-    known: Result<Pem, Faults>,
+    content: Steady<Result<Pem, Faults>>,
 }
 
 impl Certificate {
@@ -30,7 +30,7 @@ impl Certificate {
         files.verify(&pem)?;
         Ok(Self {
             files,
-            known: Ok(pem),
+            content: Steady::new(Ok(pem)),
         })
     }
 
@@ -50,34 +50,25 @@ pub(super) async fn watch(
     certificate: Option<&mut Certificate>,
     hand_over: impl Fn() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let Some(Certificate { files, known }) = certificate else {
+    let Some(Certificate { files, content }) = certificate else {
         return std::future::pending().await;
     };
-    let mut candidate = None;
     loop {
         sleep(PERIOD).await;
-        let content = read(files.clone()).await?;
-        if content == *known {
-            candidate = None;
-        } else if candidate.as_ref() == Some(&content) {
-            let verified = match &content {
-                Ok(pem) => files.verify(pem),
-                Err(faults) => Err(faults.clone()),
-            };
-            match verified {
-                Ok(()) => {
-                    hand_over()?;
-                    say::info("certificate reloaded");
-                }
-                Err(faults) => say::refused(
-                    "the new certificate is not valid, the running one stays:",
-                    &faults,
-                ),
+        let verified = match content.see(read(files.clone()).await?) {
+            None => continue,
+            Some(Ok(pem)) => files.verify(pem),
+            Some(Err(faults)) => Err(faults.clone()),
+        };
+        match verified {
+            Ok(()) => {
+                hand_over()?;
+                say::info("certificate reloaded");
             }
-            *known = content;
-            candidate = None;
-        } else {
-            candidate = Some(content);
+            Err(faults) => say::refused(
+                "the new certificate is not valid, the running one stays:",
+                &faults,
+            ),
         }
     }
 }

@@ -62,14 +62,17 @@ impl RunFolder {
     /// Moves a new configuration of the filter into the watched folder: Envoy
     /// sees the old one or the new one, never a part.
     pub(super) fn replace_reload_file(&self, content: &str) -> anyhow::Result<()> {
-        let new = self.write("filter.json.new", content)?;
-        fs::rename(&new, self.reload_file()).context("cannot replace the filter's configuration")
+        self.replace(&self.reload_file(), content)
     }
 
     /// Moves what tells where the certificate is into its folder.
     pub(super) fn replace_tls_secret_file(&self, content: &str) -> anyhow::Result<()> {
-        let new = self.write("secret.json.new", content)?;
-        fs::rename(&new, self.tls_secret_file()).context("cannot replace the certificate's place")
+        self.replace(&self.tls_secret_file(), content)
+    }
+
+    fn replace(&self, file: &Path, content: &str) -> anyhow::Result<()> {
+        let new = self.write("new", content)?;
+        fs::rename(&new, file).with_context(|| format!("cannot replace {}", file.display()))
     }
 }
 

@@ -16,6 +16,7 @@ mod port;
 mod redis_relay;
 mod reload;
 mod say;
+mod steady;
 mod version;
 mod webdis;
 

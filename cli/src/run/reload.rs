@@ -20,7 +20,8 @@ use super::demo::Demo;
 use super::folder::RunFolder;
 use super::hang_up::HangUp;
 use super::say;
-use super::version::Version;
+use super::steady::Steady;
+use super::version::{Prepared, Version};
 use crate::env::{Settings, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
@@ -53,8 +54,7 @@ type Contents = Vec<(PathBuf, Result<Vec<u8>, String>)>;
 impl Reload<'_> {
     /// Follows the files until the terminal is closed.
     pub(super) async fn watch(&mut self, hang_up: &mut HangUp) -> anyhow::Result<()> {
-        let mut known = look(&self.sources).await?;
-        let mut candidate = None;
+        let mut files = Steady::new(look(&self.sources).await?);
         loop {
             let demanded = tokio::select! {
                 () = sleep(PERIOD) => false,
@@ -66,14 +66,11 @@ impl Reload<'_> {
                 }
             };
             let contents = look(&self.sources).await?;
-            if demanded || candidate.as_ref() == Some(&contents) {
+            if demanded {
+                files.settle(contents);
                 self.apply().await?;
-                known = contents;
-                candidate = None;
-            } else if contents == known {
-                candidate = None;
-            } else {
-                candidate = Some(contents);
+            } else if files.see(contents).is_some() {
+                self.apply().await?;
             }
         }
     }
@@ -82,7 +79,7 @@ impl Reload<'_> {
         let sources = self.sources.clone();
         let read = spawn_blocking(move || Version::read(&sources)).await?;
         let prepared = read.and_then(|version| self.complete(version));
-        let (version, plugin, clients) = match prepared {
+        let (version, Prepared { plugin, clients }) = match prepared {
             Ok(prepared) => prepared,
             Err(faults) => return self.refuse(&faults).await,
         };
@@ -106,13 +103,13 @@ impl Reload<'_> {
         Ok(())
     }
 
-    fn complete(&self, mut version: Version) -> Result<(Version, Value, usize), Faults> {
+    fn complete(&self, mut version: Version) -> Result<(Version, Prepared), Faults> {
         if let Some(demo) = self.demo {
             demo.stand_in(&mut version)?;
         }
         version.can_follow(self.settings)?;
         let prepared = version.prepare(self.demo, self.key)?;
-        Ok((version, prepared.plugin, prepared.clients))
+        Ok((version, prepared))
     }
 
     /// Says why, and has the filter count it.

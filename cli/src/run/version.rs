@@ -9,7 +9,7 @@ use crate::env::{self, keys, Settings, Sources, Variables};
 use crate::envoy_config::EnvoyConfig;
 use crate::faults::Faults;
 use crate::plugin::{self, Secrets};
-use crate::registry_file::{self, RegistryFile};
+use crate::registry_file;
 
 /// What the environment says, with the private keys that are in files.
 pub(super) struct Version {
@@ -58,15 +58,14 @@ impl Version {
         let registry = match (&settings.registry_file, demo) {
             (Some(path), _) => registry_file::load(path, variables, &settings.credentials)?,
             (None, Some(demo)) => demo.registry(),
-            (None, None) => return Err(no_registry()),
+            (None, None) => return Err(Faults::one(env::NO_REGISTRY)),
         };
-        let RegistryFile { count, .. } = registry;
         let clusters = EnvoyConfig::clusters(settings);
         let secrets = Secrets::Sealed(key);
         let plugin = plugin::configuration(settings, &registry, &clusters, variables, secrets)?;
         Ok(Prepared {
             plugin,
-            clients: count,
+            clients: registry.count,
         })
     }
 
@@ -87,17 +86,8 @@ impl Version {
             }
         }
         if new.credentials.is_empty() {
-            faults.add(
-                "GITHUB_PAT_<NAME>: expected at least one personal access token, or a GitHub App",
-            );
+            faults.add(env::NO_CREDENTIAL);
         }
         faults.or(Some(()))
     }
-}
-
-fn no_registry() -> Faults {
-    Faults::one(format!(
-        "{}: expected the path of the client registry file",
-        env::REGISTRY_FILE
-    ))
 }
