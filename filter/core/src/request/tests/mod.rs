@@ -5,6 +5,7 @@ mod cache;
 mod cluster;
 mod flights;
 mod graphql;
+mod graphql_cache;
 mod guards;
 mod pool;
 mod rewrite;
