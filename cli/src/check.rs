@@ -112,7 +112,8 @@ fn line(credential: &Credential) -> String {
     format!("  {} in pool {pool}: {what}", credential.name)
 }
 
-fn counted(count: usize, noun: &str) -> String {
+/// A number of things.
+pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }

@@ -22,6 +22,7 @@ use super::hang_up::HangUp;
 use super::say;
 use super::steady::Steady;
 use super::version::{Prepared, Version};
+use crate::check::counted;
 use crate::env::{Settings, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
@@ -89,8 +90,8 @@ impl Reload<'_> {
         let credentials = version.settings.credentials.len();
         let what = format!(
             "{}, {}",
-            say::counted(clients, "client"),
-            say::counted(credentials, "credential")
+            counted(clients, "client"),
+            counted(credentials, "credential")
         );
         if plugin == self.running {
             say::info(format_args!("reloaded: {what}, nothing changed"));

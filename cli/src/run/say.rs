@@ -26,12 +26,6 @@ pub(super) fn refused(what: impl Display, faults: &Faults) {
     }
 }
 
-/// A number of things.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
-}
-
 /// The proxy serves.
 pub(super) fn ready(placement: &Placement) {
     print(format_args!(

@@ -130,10 +130,7 @@ async fn a_host_that_is_none_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn github_is_spoken_to_in_http2() {
     let github = GitHub::start_with(Options {
-        base_url: BaseUrl::Fixed {
-            api: "https://api.github.com".to_owned(),
-            uploads: "https://uploads.github.com".to_owned(),
-        },
+        base_url: BaseUrl::github_com(),
         ..Options::default()
     });
     let github = github.await;

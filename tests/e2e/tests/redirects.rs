@@ -8,10 +8,7 @@ use serde_json::json;
 
 async fn start() -> (GitHub, Proxy) {
     let github = GitHub::start_with(Options {
-        base_url: BaseUrl::Fixed {
-            api: "https://api.github.com".to_owned(),
-            uploads: "https://uploads.github.com".to_owned(),
-        },
+        base_url: BaseUrl::github_com(),
         ..Options::default()
     });
     let github = github.await;

@@ -9,10 +9,7 @@ use serde_json::{json, Value};
 async fn hosts() -> (GitHub, GitHub) {
     let start = || {
         GitHub::start_with(Options {
-            base_url: BaseUrl::Fixed {
-                api: "https://api.github.com".to_owned(),
-                uploads: "https://uploads.github.com".to_owned(),
-            },
+            base_url: BaseUrl::github_com(),
             ..Options::default()
         })
     };

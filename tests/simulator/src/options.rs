@@ -23,6 +23,16 @@ pub enum BaseUrl {
     },
 }
 
+impl BaseUrl {
+    /// That of github.com.
+    pub fn github_com() -> Self {
+        Self::Fixed {
+            api: "https://api.github.com".to_owned(),
+            uploads: "https://uploads.github.com".to_owned(),
+        }
+    }
+}
+
 /// Where the API lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mount {

@@ -13,10 +13,7 @@ const HELLO: &str = "/repos/octocat/hello-world";
 #[tokio::test]
 async fn pages_are_linked_by_the_number_of_the_repository() {
     let options = Options {
-        base_url: BaseUrl::Fixed {
-            api: "https://api.github.com".to_owned(),
-            uploads: "https://uploads.github.com".to_owned(),
-        },
+        base_url: BaseUrl::github_com(),
         ..Options::default()
     };
     let fixture = Fixture::new(options).await;
@@ -399,10 +396,7 @@ async fn equal_histories_give_equal_bytes() {
     let mut bodies = Vec::new();
     for _ in 0..2 {
         let options = Options {
-            base_url: BaseUrl::Fixed {
-                api: "https://api.github.com".to_owned(),
-                uploads: "https://uploads.github.com".to_owned(),
-            },
+            base_url: BaseUrl::github_com(),
             ..Options::default()
         };
         let fixture = Fixture::new(options).await;

@@ -39,10 +39,7 @@ impl World {
     /// A simulator that gives itself out as github.com, and a proxy before it. `setup` may add to
     /// the proxy's.
     pub async fn proxied(setup: impl FnOnce(Setup) -> Setup) -> Self {
-        let base_url = BaseUrl::Fixed {
-            api: "https://api.github.com".to_owned(),
-            uploads: "https://uploads.github.com".to_owned(),
-        };
+        let base_url = BaseUrl::github_com();
         let options = Options {
             base_url,
             ..Options::default()
