@@ -39,6 +39,8 @@ impl Stream {
     pub fn carry_out(&self, effects: Vec<Effect>) -> (Outcome, Vec<Event>) {
         let mut outcome = Outcome::Held;
         let mut failed = Vec::new();
+        // Asked for once, since most steps record several stats.
+        let mut now = None;
         for effect in effects {
             match effect {
                 Effect::Note(note, text) => host::note(note.as_str(), &text),
@@ -82,7 +84,8 @@ impl Stream {
                 Effect::ReplaceBody(_) => {}
                 Effect::Wake { waiter, key, wake } => tell(waiter, key, wake),
                 Effect::Record(metric) => {
-                    self.vm.news.borrow_mut().note(&metric, host::now());
+                    let now = *now.get_or_insert_with(host::now);
+                    self.vm.news.borrow_mut().note(&metric, now);
                     self.vm.metrics.borrow_mut().record(metric);
                 }
                 Effect::Warn(line) => log::warn!("{line}"),
