@@ -10,5 +10,6 @@ COMMAND = TARGET / "release/github-proxy"
 TOOLS = TARGET / "tools"
 MANIFESTS = ROOT / "envoy/kubernetes"
 (KUBERNETES_SCHEMAS,) = TOOLS.glob("kubernetes-schemas-*")
+(KUBECTL,) = TOOLS.glob("kubectl-*")
 # Models of Istio and of the Prometheus operator, and beside them the node that runs them.
 MODELS = TOOLS / "models"

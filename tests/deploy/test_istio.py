@@ -8,9 +8,8 @@ import subprocess
 import tempfile
 import unittest
 
-import yaml
-
-from places import COMMAND, MANIFESTS, MODELS, MODULE, ROOT
+from objects import OBJECTS, load
+from places import COMMAND, MODELS, MODULE, ROOT
 
 CHECK = ROOT / "tests/deploy/models/check.mjs"
 GROUPS = ("extensions.istio.io", "networking.istio.io", "monitoring.coreos.com")
@@ -31,13 +30,8 @@ def faults(objects):
     return json.loads(found.stdout)
 
 
-def load(text):
-    return [it for it in yaml.safe_load_all(text) if it is not None]
-
-
 def manifests():
-    found = [it for path in sorted(MANIFESTS.rglob("*.yaml")) for it in load(path.read_text())]
-    return [it for it in found if it["apiVersion"].split("/")[0] in GROUPS]
+    return [it for it in OBJECTS if it["apiVersion"].split("/")[0] in GROUPS]
 
 
 def config(form, *arguments, **variables):
@@ -70,7 +64,7 @@ class Istio(unittest.TestCase):
     def test_the_manifests_are_accepted(self):
         objects = manifests()
         self.assertEqual({it["kind"] for it in objects},
-                         {"ServiceEntry", "DestinationRule", "ServiceMonitor"})
+                         {"ServiceEntry", "DestinationRule", "ServiceMonitor", "PrometheusRule"})
         self.accept(objects)
 
     def test_what_config_prints_is_accepted(self):
@@ -89,7 +83,8 @@ class Istio(unittest.TestCase):
     def test_an_unknown_field_and_a_wrong_value_are_refused(self):
         objects = {it["kind"]: it for it in [*manifests(), *config("wasmplugin"), *config("envoyfilter")]}
         spoilt = []
-        for kind in ("WasmPlugin", "EnvoyFilter", "ServiceEntry", "DestinationRule", "ServiceMonitor"):
+        for kind in ("WasmPlugin", "EnvoyFilter", "ServiceEntry", "DestinationRule",
+                     "ServiceMonitor", "PrometheusRule"):
             it = copy.deepcopy(objects[kind])
             it["spec"]["noSuchField"] = True
             spoilt.append(it)

@@ -4,21 +4,14 @@ import json
 import unittest
 
 import jsonschema
-import yaml
 
-from places import KUBERNETES_SCHEMAS, MANIFESTS
+from objects import FOLDERS, OBJECTS, identity, load
+from places import KUBERNETES_SCHEMAS
 
 # Kinds of others, of which Kubernetes publishes no schema: see test_istio.py.
-FOREIGN = {"ServiceMonitor", "ServiceEntry", "DestinationRule"}
+FOREIGN = {"ServiceMonitor", "PrometheusRule", "ServiceEntry", "DestinationRule"}
 # Where the schemas say that their common parts are.
 DEFINITIONS = "https://kubernetes.io/api/_definitions.json"
-
-
-def load(path):
-    return [it for it in yaml.safe_load_all(path.read_text()) if it is not None]
-
-
-OBJECTS = [(path.name, it) for path in sorted(MANIFESTS.rglob("*.yaml")) for it in load(path)]
 
 
 class Schemas:
@@ -42,12 +35,12 @@ VERSIONS = [Schemas(folder) for folder in sorted(KUBERNETES_SCHEMAS.iterdir())]
 
 
 def named(kind, name):
-    (found,) = [it for _, it in OBJECTS if it["kind"] == kind and it["metadata"]["name"] == name]
+    (found,) = [it for it in OBJECTS if it["kind"] == kind and it["metadata"]["name"] == name]
     return found
 
 
 def of(kind):
-    return [it for _, it in OBJECTS if it["kind"] == kind]
+    return [it for it in OBJECTS if it["kind"] == kind]
 
 
 def pod(deployment):
@@ -61,12 +54,20 @@ def selects(selector, labels):
 class Manifests(unittest.TestCase):
     def test_kubernetes_accepts_every_object(self):
         self.assertEqual(len(VERSIONS), 2)
-        for file, it in OBJECTS:
+        for it in OBJECTS:
             if it["kind"] in FOREIGN:
                 continue
             for schemas in VERSIONS:
-                with self.subTest(file=file, kind=it["kind"], version=schemas.folder.name):
+                with self.subTest(object=identity(it), version=schemas.folder.name):
                     self.assertEqual(schemas.faults(it), [])
+
+    def test_every_manifest_is_applied_with_its_folder(self):
+        for folder in FOLDERS:
+            files = sorted(set(folder.glob("*.yaml")) - {folder / "kustomization.yaml"})
+            written = [it for path in files for it in load(path.read_text())]
+            applied = [identity(it) for it in OBJECTS]
+            for it in written:
+                self.assertIn(identity(it), applied)
 
     def test_the_schemas_refuse_what_is_unknown(self):
         deployment = json.loads(json.dumps(named("Deployment", "github-proxy")))
@@ -111,6 +112,23 @@ class Manifests(unittest.TestCase):
         (port,) = service["spec"]["ports"]
         address = f"webdis+http://{service['metadata']['name']}:{port['port']}"
         self.assertEqual(variables["CACHE_BACKEND_URL"], address)
+
+    def test_the_registry_and_the_credentials_are_mounted_such_that_changes_are_seen(self):
+        """As folders: a file that is mounted by itself (`subPath`) keeps its first content."""
+        spec = pod(named("Deployment", "github-proxy"))["spec"]
+        (proxy,) = spec["containers"]
+        variables = {it["name"]: it["value"] for it in proxy["env"]}
+        volumes = {it["name"]: it for it in spec["volumes"]}
+        mounts = {it["mountPath"]: it for it in proxy["volumeMounts"]}
+        registry, _, file = variables["CLIENT_REGISTRY_FILE_PATH"].rpartition("/")
+        self.assertEqual(file, "clients.yaml")
+        for path, source in ((registry, {"configMap": {"name": "github-proxy"}}),
+                             (variables["GITHUB_PROXY_ENV_FILE"],
+                              {"secret": {"secretName": "github-proxy"}})):
+            self.assertFalse({"subPath", "subPathExpr"} & mounts[path].keys())
+            volume = dict(volumes[mounts[path]["name"]])
+            del volume["name"]
+            self.assertEqual(volume, source)
 
     def test_nothing_runs_as_root_or_writes_where_it_should_not(self):
         for deployment in of("Deployment"):
