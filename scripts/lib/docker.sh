@@ -3,6 +3,11 @@
 # with it, so that stand-ins never replace images of the machine. Needs root. Sourced after
 # common.sh and debian.sh.
 
+# Compose 2, which Debian 12 does not have: one program, of the next Debian's package.
+COMPOSE_2_DEB=pool/main/d/docker-compose/docker-compose_2.26.1-4_amd64.deb
+COMPOSE_2_SHA256=47681197cb2b1ab88206b42a1a92fc75f50d9530a6322d03494a473eed0408ea
+COMPOSE_2=$TOOLS/docker-compose-2.26.1/cli-plugins/docker-compose
+
 ENGINE_PID=
 ENGINE_DIR=
 
@@ -16,6 +21,21 @@ setup_docker() {
   install_packages "${packages[@]}"
 }
 
+# Fetches Compose 2 from the mirror that apt uses; returns 1 where that has no such package.
+setup_compose_2() {
+  local mirror deb=$TOOLS/fetch/docker-compose.deb
+  [[ ! -x $COMPOSE_2 ]] || return 0
+  mirror=$(apt-get download --print-uris debianutils | sed -n "s,^'\\(.*\\)/pool/.*,\\1,p")
+  rm -rf "$TOOLS/fetch"
+  mkdir -p "$TOOLS/fetch" "$(dirname "$COMPOSE_2")"
+  attempt "fetching Compose 2 (13 MB)" curl --fail --silent --show-error --location \
+    --output "$deb" "$mirror/$COMPOSE_2_DEB" || return 1
+  printf '%s  %s\n' "$COMPOSE_2_SHA256" "$deb" | sha256sum --check --status - || return 1
+  dpkg-deb --extract "$deb" "$TOOLS/fetch/package"
+  mv "$TOOLS/fetch/package/usr/libexec/docker/cli-plugins/docker-compose" "$COMPOSE_2"
+  rm -rf "$TOOLS/fetch"
+}
+
 # Starts the engine; returns 1, and leaves its log, where the machine does not allow one.
 # Usage: start_engine FOLDER
 start_engine() {
@@ -23,8 +43,6 @@ start_engine() {
   ENGINE_DIR=$1
   mkdir -p "$ENGINE_DIR"
   export DOCKER_HOST=unix://$ENGINE_DIR/docker.sock
-  # Neither needs a plugin of its own; both understand the Dockerfile.
-  export DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0
   dockerd --host "$DOCKER_HOST" --data-root "$ENGINE_DIR/data" --exec-root "$ENGINE_DIR/exec" \
     --pidfile "$ENGINE_DIR/pid" >"$ENGINE_DIR/dockerd.log" 2>&1 &
   ENGINE_PID=$!
@@ -42,6 +60,14 @@ stop_engine() {
   kill "$ENGINE_PID" 2>/dev/null || true
   wait "$ENGINE_PID" 2>/dev/null || true
   ENGINE_PID=
+}
+
+# Whether this machine lets an engine start. Installs what one needs. Usage: engine_can_start FOLDER
+engine_can_start() {
+  ((EUID == 0)) && have apt-get || return 1
+  setup_docker
+  start_engine "$1" || return 1
+  stop_engine
 }
 
 # Debian as an image, with some packages, under the name that the files of the product use.
