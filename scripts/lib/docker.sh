@@ -68,6 +68,7 @@ engine_can_start() {
   setup_docker
   start_engine "$1" || return 1
   stop_engine
+  rm -rf "$1"
 }
 
 # Debian as an image, with some packages, under the name that the files of the product use.
