@@ -5,9 +5,14 @@ use std::path::PathBuf;
 
 use github_proxy_core::config::DEFAULT_POOL;
 
-use crate::env::{self, keys, Backend, Credential, CredentialKind, Settings, Sources, Upstream};
+use crate::env::{
+    self, authorities, keys, Backend, Credential, CredentialKind, Settings, Sources, Upstream,
+    Variables,
+};
+use crate::envoy_config::EnvoyConfig;
 use crate::faults::Faults;
-use crate::registry_file;
+use crate::plugin::{self, Secrets};
+use crate::registry_file::{self, RegistryFile};
 
 /// A summary of what is fine. It names no secret.
 ///
@@ -17,12 +22,14 @@ pub fn check(file: Option<PathBuf>, sources: &Sources) -> anyhow::Result<String>
     let variables = &sources.variables()?;
     let mut faults = Faults::default();
     let settings = faults.take(Settings::read(variables));
+    faults.take(env::seal_key(variables));
+    let mut with_keys = variables.clone();
     if let Some(settings) = &settings {
-        let mut variables = variables.clone();
-        faults.take(keys::load(settings, &mut variables));
-        for fault in keys::malformed(settings, &variables) {
+        faults.take(keys::load(settings, &mut with_keys));
+        for fault in keys::malformed(settings, &with_keys) {
             faults.add(fault);
         }
+        faults.take(authorities::check(settings));
     }
     let from_environment = || {
         variables
@@ -39,6 +46,9 @@ pub fn check(file: Option<PathBuf>, sources: &Sources) -> anyhow::Result<String>
             if let Some(registry) = faults.take(registry_file::load(file, variables, credentials)) {
                 let count = registry.count;
                 writeln!(summary, "{}: {}", file.display(), counted(count, "client"))?;
+                if let (Some(settings), []) = (&settings, faults.lines()) {
+                    faults.take(accepted(settings, &registry, &with_keys));
+                }
             }
         }
         None if !credentials.is_empty() => {
@@ -49,6 +59,27 @@ pub fn check(file: Option<PathBuf>, sources: &Sources) -> anyhow::Result<String>
     let settings = faults.or(settings)?;
     write!(summary, "{}", described(&settings))?;
     Ok(summary)
+}
+
+/// Whether the filter takes it all, should the reader of the environment have overlooked something.
+fn accepted(
+    settings: &Settings,
+    registry: &RegistryFile,
+    variables: &Variables,
+) -> Result<(), Faults> {
+    // The simulator's own are beyond doubt.
+    if settings.credentials.is_empty() {
+        return Ok(());
+    }
+    let clusters = EnvoyConfig::clusters(settings);
+    plugin::configuration(
+        settings,
+        registry,
+        &clusters,
+        variables,
+        Secrets::Environment,
+    )
+    .map(|_| ())
 }
 
 fn described(settings: &Settings) -> String {

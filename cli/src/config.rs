@@ -1,7 +1,5 @@
 //! `github-proxy config`: prints configuration made from the environment.
 
-use github_proxy_core::seal::{SealKey, KEY_FORM, KEY_VARIABLE};
-
 use crate::args::{ConfigArguments, Format};
 use crate::env::{self, keys, Backend, HostPort, Settings, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
@@ -33,11 +31,7 @@ pub fn config(arguments: &ConfigArguments, sources: &Sources) -> anyhow::Result<
         }
     };
     let tls = faults.take(arguments.envoy_arguments.tls()).flatten();
-    let key = variables.get(KEY_VARIABLE).map(SealKey::from_hex);
-    if matches!(key, Some(None)) {
-        faults.add(format!("{KEY_VARIABLE}: {KEY_FORM}"));
-    }
-    let key = key.flatten();
+    let key = faults.take(env::seal_key(variables)).flatten();
     let registry = faults.or(registry)?;
     let malformed = keys::malformed(&settings, &with_keys);
     // Sealed, a key from a file goes along.

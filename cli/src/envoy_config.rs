@@ -14,7 +14,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::{json, Value};
 
-use crate::env::{Backend, HostPort, Settings, Upstream};
+use crate::env::{authorities, Backend, HostPort, Settings, Upstream};
 use crate::plugin::{self, Clusters};
 use crate::tls::TlsFiles;
 use crate::yaml;
@@ -43,15 +43,6 @@ const TEMPLATES: [(&str, &str); 8] = [
         "wasmplugin.yaml.j2",
         include_str!("../../envoy/wasmplugin.yaml.j2"),
     ),
-];
-
-/// What Debian, Red Hat, Alpine, SUSE and the BSDs call their bundle of authorities.
-const CA_BUNDLES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
 ];
 
 /// What Envoy is to be told besides the settings.
@@ -238,7 +229,7 @@ impl<'a> EnvoyConfig<'a> {
                 "authority": uploads.authority(),
                 "upstream": place(uploads),
             })),
-            "ca_bundle": ca_bundle(),
+            "ca_bundle": authorities::bundle(self.settings.authorities.as_deref()),
             "cache": clusters.cache.as_ref().and_then(|cluster| self.cache(cluster)),
             "variables": plugin::variables(&self.plugin),
             "buffer_bytes": plugin::BUFFER_BYTES,
@@ -316,20 +307,6 @@ fn reload_from(file: &Path) -> Value {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     json!({ "file": file, "folder": folder.unwrap_or(Path::new(".")) })
-}
-
-/// The authorities that GitHub's certificate is checked against.
-pub fn ca_bundle() -> PathBuf {
-    let from_environment = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let system = || {
-        CA_BUNDLES
-            .iter()
-            .map(PathBuf::from)
-            .find(|path| path.exists())
-    };
-    from_environment
-        .or_else(system)
-        .unwrap_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"))
 }
 
 #[cfg(test)]

@@ -209,3 +209,49 @@ fn settings_may_be_in_a_file() {
         );
     }
 }
+
+/// What only `config` or `run` reads is a fault of `check` too, under its variable's name.
+#[test]
+fn check_finds_what_the_others_would_refuse() {
+    let fixture = Fixture::new();
+    let junk = fixture.write("junk.pem", "hunter2");
+    let with = |command: &str| {
+        let mut command = fixture.command(&[command]);
+        command
+            .env("PUBLIC_URL", "https://hunter2/path")
+            .env("GITHUB_PROXY_SEAL_KEY", "hunter2")
+            .env("SSL_CERT_FILE", &junk);
+        command
+    };
+    let found = errors(&mut with("check"));
+    let names: Vec<_> = found.iter().filter_map(|it| it.split(':').next()).collect();
+    assert_eq!(names, ["PUBLIC_URL", "GITHUB_PROXY_SEAL_KEY"], "{found:?}");
+    assert_eq!(errors(&mut with("run"))[0], found[0]);
+    assert_eq!(errors(&mut with("config"))[0], found[0]);
+
+    for command in ["check", "run"] {
+        let mut command = fixture.command(&[command]);
+        let found = errors(command.env("SSL_CERT_FILE", &junk));
+        let expected = format!("SSL_CERT_FILE: {}: expected ", junk.display());
+        assert!(
+            found.len() == 1 && found[0].starts_with(&expected),
+            "{found:?}"
+        );
+    }
+}
+
+/// `SSL_CERT_FILE` is a variable as all others: the environment file has the last word. What is
+/// printed may be for another machine, so the file need not be here.
+#[test]
+fn the_authorities_may_be_named_in_the_environment_file() {
+    let fixture = Fixture::new();
+    let file = fixture.write("env", "SSL_CERT_FILE=/etc/envoy/authorities.pem\n");
+    let mut config = fixture.command(&["config", "--env-file"]);
+    let (code, stdout, _) = outcome(config.arg(&file).env("SSL_CERT_FILE", "/elsewhere"));
+    assert_eq!(code, 0);
+    assert!(
+        stdout.contains("\"/etc/envoy/authorities.pem\""),
+        "{stdout}"
+    );
+    assert!(!stdout.contains("/elsewhere"), "{stdout}");
+}

@@ -160,7 +160,7 @@ pub(super) fn backend(name: &str, url: &str) -> Result<Backend, Faults> {
     let wrong = || {
         Faults::one(format!(
             "{name}: expected inmemory://, redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], \
-             rediss:// likewise, or webdis+http://HOST:PORT"
+             rediss:// likewise, or webdis+http://HOST[:PORT]"
         ))
     };
     let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;

@@ -3,9 +3,11 @@
 //! The names and their meanings are those of the Python github-proxy, so that an
 //! operator can exchange one for the other; a few are new. Every fault is found
 //! in one go. A fault names its variable and what is expected, never the value,
-//! which may hold a password. No file is read but the private keys, by [`keys`].
+//! which may hold a password. No file is read but the private keys, by [`keys`], and
+//! the certificate authorities, by [`authorities`].
 
 mod address;
+pub mod authorities;
 mod credentials;
 mod file;
 pub mod keys;
@@ -20,7 +22,9 @@ pub use self::credentials::{Credential, CredentialKind};
 pub use self::sources::Sources;
 pub use self::variables::Variables;
 use crate::faults::Faults;
+use github_proxy_core::config;
 use github_proxy_core::forwarded::Network;
+use github_proxy_core::seal::{SealKey, KEY_FORM, KEY_VARIABLE};
 
 /// The variable that names the client registry file.
 pub const REGISTRY_FILE: &str = "CLIENT_REGISTRY_FILE_PATH";
@@ -59,6 +63,8 @@ pub struct Settings {
     pub pool: PoolSettings,
     /// How URLs in answers are treated.
     pub rewrite: RewriteSettings,
+    /// The certificate authorities that `SSL_CERT_FILE` names; `None`: the system's.
+    pub authorities: Option<PathBuf>,
     /// The client registry file, if one is named.
     pub registry_file: Option<PathBuf>,
     /// What to authenticate with at GitHub. May be empty.
@@ -144,8 +150,7 @@ impl Settings {
         };
         let rewrite = RewriteSettings {
             urls: truth(variables, &mut faults, "REWRITE_URLS"),
-            // The filter's own reader says what is wrong with it.
-            public_url: variables.get("PUBLIC_URL").map(str::to_owned),
+            public_url: public_url(variables, &mut faults, "PUBLIC_URL"),
             trusted_proxies: networks(variables, &mut faults, "TRUSTED_PROXIES"),
         };
         let registry_file = variables.get(REGISTRY_FILE).map(PathBuf::from);
@@ -173,12 +178,25 @@ impl Settings {
                 cache,
                 pool,
                 rewrite,
+                authorities: authorities::named(variables),
                 registry_file,
                 credentials,
                 notices,
             }),
         )
     }
+}
+
+/// The key that the credentials are sealed with, if the environment has one.
+///
+/// # Errors
+/// It is none.
+pub fn seal_key(variables: &Variables) -> Result<Option<SealKey>, Faults> {
+    let key = variables.get(KEY_VARIABLE).map(SealKey::from_hex);
+    if matches!(key, Some(None)) {
+        return Err(Faults::one(format!("{KEY_VARIABLE}: {KEY_FORM}")));
+    }
+    Ok(key.flatten())
 }
 
 fn integer(
@@ -217,6 +235,13 @@ fn networks(variables: &Variables, faults: &mut Faults, name: &str) -> Vec<Strin
         ));
     }
     list
+}
+
+fn public_url(variables: &Variables, faults: &mut Faults, name: &str) -> Option<String> {
+    let url = config::public_url(variables.get(name)?);
+    url.map_err(|expected| faults.add(format!("{name}: {expected}")))
+        .map(str::to_owned)
+        .ok()
 }
 
 fn truth(variables: &Variables, faults: &mut Faults, name: &str) -> Option<bool> {

@@ -339,3 +339,61 @@ fn debug_output_shows_no_secret() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_public_url_is_scheme_and_host_and_nothing_else() {
+    let read = |url: &str| settings(&[("PUBLIC_URL", url)]).unwrap().rewrite.public_url;
+    let host = "https://github-proxy.example.com";
+    assert_eq!(read(host).as_deref(), Some(host));
+    assert_eq!(read(&format!("{host}/")).as_deref(), Some(host));
+    assert_eq!(
+        read("http://[::1]:8080").as_deref(),
+        Some("http://[::1]:8080")
+    );
+    for url in [
+        "",
+        "github-proxy.example.com",
+        "ftp://a",
+        "https://",
+        "https://a:b",
+        "https://a/b",
+        "https://a@b",
+    ] {
+        let expected = "PUBLIC_URL: expected scheme, host and optional port, such as \
+                        https://github-proxy.example.com";
+        assert_eq!(faults(&[("PUBLIC_URL", url)]), [expected], "{url}");
+    }
+}
+
+#[test]
+fn the_file_of_authorities_is_looked_into_only_where_something_needs_it() {
+    let pat = ("GITHUB_PAT_A", "x");
+    let http = ("GITHUB_API_URL", "http://127.0.0.1:1");
+    let redis = ("CACHE_BACKEND_URL", "rediss://cache");
+    let folder = tempfile::tempdir().unwrap();
+    let file = |content: &str| {
+        let path = folder.path().join("authorities.pem");
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let check = |path: &str, others: &[(&str, &str)]| {
+        let pairs = [&[(authorities::VARIABLE, path)], others].concat();
+        authorities::check(&settings(&pairs).unwrap())
+    };
+    assert_eq!(check("/nowhere", &[]), Ok(()), "the simulator has no TLS");
+    assert_eq!(check("/nowhere", &[pat, http]), Ok(()));
+    assert_eq!(check("", &[pat]), Ok(()), "as good as unset");
+    for others in [&[pat][..], &[redis], &[pat, http, redis]] {
+        let fault = check("/nowhere", others).unwrap_err().to_string();
+        let expected = "SSL_CERT_FILE: /nowhere: cannot be read: ";
+        assert!(fault.starts_with(expected), "{fault}");
+    }
+    for content in ["", "no certificate"] {
+        let path = file(content);
+        let fault = check(&path, &[pat]).unwrap_err().to_string();
+        let expected = format!("SSL_CERT_FILE: {path}: expected certificates in PEM");
+        assert!(fault.starts_with(&expected), "{fault}");
+    }
+    let path = file("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    assert_eq!(check(&path, &[pat]), Ok(()));
+}

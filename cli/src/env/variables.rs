@@ -69,7 +69,13 @@ impl Variables {
     /// A fault for every variable of the proxy whose value is not UTF-8.
     pub fn unreadable(&self) -> Faults {
         let ours = |name: &&String| {
-            let exact = [super::REGISTRY_FILE, "LOW_PRIORITY_RESERVE_PERCENT"];
+            let exact = [
+                super::REGISTRY_FILE,
+                "LOW_PRIORITY_RESERVE_PERCENT",
+                "PUBLIC_URL",
+                "REWRITE_URLS",
+                "TRUSTED_PROXIES",
+            ];
             let prefixes = ["GITHUB_", "CACHE_"];
             prefixes.iter().any(|prefix| name.starts_with(prefix)) || exact.contains(&name.as_str())
         };

@@ -191,7 +191,7 @@ fn github_is_reached_over_verified_tls() {
     let validation = &context["validation_context"];
     assert_eq!(
         validation["trusted_ca"]["filename"],
-        ca_bundle().to_str().unwrap()
+        authorities::bundle(None).to_str().unwrap()
     );
     let names = json!([{ "san_type": "DNS", "matcher": { "exact": "ghes.example" } }]);
     assert_eq!(validation["match_typed_subject_alt_names"], names);

@@ -39,7 +39,7 @@ use self::reload::Reload;
 use self::version::Version;
 use self::webdis::Webdis;
 use crate::args::{EnvoyArguments, RunArguments};
-use crate::env::{Backend, HostPort, Sources};
+use crate::env::{authorities, Backend, HostPort, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::locate;
 
@@ -54,6 +54,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// It cannot be started (each fault is named), or Envoy ended by itself.
 pub fn run(arguments: &RunArguments, sources: Sources) -> anyhow::Result<()> {
     let version = Version::read(&sources)?;
+    authorities::check(&version.settings)?;
     for warning in &version.warnings {
         say::warning(warning);
     }
@@ -96,7 +97,8 @@ async fn start(
     let folder = RunFolder::create()?;
     let webdis = match (&settings.backend, webdis) {
         (Backend::Redis(redis), Some(program)) => {
-            Some(Webdis::new(program, redis.clone(), &folder)?)
+            let authorities = authorities::bundle(settings.authorities.as_deref());
+            Some(Webdis::new(program, redis.clone(), &authorities, &folder)?)
         }
         _ => None,
     };

@@ -7,7 +7,7 @@
 //! is closed, and Webdis tries again by itself. Never logs what Redis says: an
 //! error may quote a password.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,6 @@ use tokio_rustls::TlsConnector;
 
 use super::say;
 use crate::env::Redis;
-use crate::envoy_config::ca_bundle;
 
 /// Of the connection, the handshake and the commands that open a session.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -43,12 +42,12 @@ struct Opener {
 
 impl RedisRelay {
     /// Listens on `socket`.
-    pub(super) fn new(socket: PathBuf, redis: Redis) -> anyhow::Result<Self> {
+    pub(super) fn new(socket: PathBuf, redis: Redis, authorities: &Path) -> anyhow::Result<Self> {
         let listener = std::os::unix::net::UnixListener::bind(&socket);
         let listener = listener.context("the relay to Redis cannot listen")?;
         listener.set_nonblocking(true)?;
         let tls = if redis.tls {
-            Some(tls(&redis.address.host)?)
+            Some(tls(&redis.address.host, authorities)?)
         } else {
             None
         };
@@ -158,12 +157,11 @@ async fn command(
     Ok(())
 }
 
-fn tls(host: &str) -> anyhow::Result<(TlsConnector, ServerName<'static>)> {
-    let bundle = ca_bundle();
+fn tls(host: &str, bundle: &Path) -> anyhow::Result<(TlsConnector, ServerName<'static>)> {
     let shown = bundle.display();
     let unreadable = || format!("the certificate authorities cannot be read from {shown}");
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(&bundle).with_context(unreadable)? {
+    for certificate in CertificateDer::pem_file_iter(bundle).with_context(unreadable)? {
         // A bundle may hold certificates that are no trust anchors.
         let _ = roots.add(certificate.with_context(unreadable)?);
     }

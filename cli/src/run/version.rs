@@ -5,7 +5,7 @@ use github_proxy_core::seal::SealKey;
 use serde_json::Value;
 
 use super::demo::Demo;
-use crate::env::{self, keys, Settings, Sources, Variables};
+use crate::env::{self, authorities, keys, Settings, Sources, Variables};
 use crate::envoy_config::EnvoyConfig;
 use crate::faults::Faults;
 use crate::plugin::{self, Secrets};
@@ -80,6 +80,10 @@ impl Version {
             (env::API_URL, new.upstream != running.upstream),
             (env::UPLOADS_URL, new.uploads != running.uploads),
             (env::CACHE_BACKEND, new.backend != running.backend),
+            (
+                authorities::VARIABLE,
+                new.authorities != running.authorities,
+            ),
         ] {
             if changed {
                 faults.add(format!("{name}: a change takes effect at a restart only"));

@@ -7,7 +7,7 @@
 //! Webdis connects through the relay.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -40,8 +40,13 @@ pub(super) struct Webdis {
 }
 
 impl Webdis {
-    /// Prepares a Webdis in front of `redis`.
-    pub(super) fn new(program: PathBuf, redis: Redis, folder: &RunFolder) -> anyhow::Result<Self> {
+    /// Prepares a Webdis in front of `redis`, whose certificate is checked against `authorities`.
+    pub(super) fn new(
+        program: PathBuf,
+        redis: Redis,
+        authorities: &Path,
+        folder: &RunFolder,
+    ) -> anyhow::Result<Self> {
         let port = port::any(Ipv4Addr::LOCALHOST.into()).context("Webdis")?;
         let address = HostPort {
             host: Ipv4Addr::LOCALHOST.to_string(),
@@ -63,7 +68,10 @@ impl Webdis {
         let (connection, relay) = if needs_relay {
             let socket = folder.path("redis.sock");
             let connection = json!({ "redis_host": socket, "redis_port": 0, "database": 0 });
-            (connection, Some(RedisRelay::new(socket, redis)?))
+            (
+                connection,
+                Some(RedisRelay::new(socket, redis, authorities)?),
+            )
         } else {
             let connection = json!({
                 "redis_host": place.host,

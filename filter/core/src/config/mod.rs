@@ -32,7 +32,7 @@ pub use self::expiry::unix_seconds;
 pub use self::pool::PoolSettings;
 use self::reader::{Errors, Node};
 pub use self::registry::{ClientRegistry, Priority};
-pub use self::rewrite::RewriteSettings;
+pub use self::rewrite::{public_url, RewriteSettings};
 pub use self::upstream::{is_authority, Place, Upstream};
 
 /// The pool of everything that names none.

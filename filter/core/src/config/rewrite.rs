@@ -1,6 +1,7 @@
 //! Whether URLs of the API are rewritten to where the client came in, and where that is.
 
 use super::reader::Node;
+use super::upstream::is_authority;
 use crate::forwarded::Network;
 
 const EXPECTED_NETWORK: &str = "expected an IP address or a network, such as 10.0.0.0/8";
@@ -34,8 +35,7 @@ impl RewriteSettings {
         let public_url = match fields.optional("public_url") {
             Some(node) => {
                 let url = node.string()?;
-                node.check(check_public_url(url))?;
-                Some(url.trim_end_matches('/').to_owned())
+                Some(node.check(public_url(url))?.to_owned())
             }
             None => None,
         };
@@ -54,18 +54,18 @@ impl RewriteSettings {
     }
 }
 
-fn check_public_url(url: &str) -> Result<(), &'static str> {
+/// Reads scheme and authority, such as `https://github-proxy.example.com`; a slash at the end is
+/// left out.
+///
+/// # Errors
+/// What is expected.
+pub fn public_url(url: &str) -> Result<&str, &'static str> {
     const EXPECTED: &str =
         "expected scheme, host and optional port, such as https://github-proxy.example.com";
+    let url = url.trim_end_matches('/');
     let authority = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"))
-        .ok_or(EXPECTED)?
-        .trim_end_matches('/');
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    if (1..=260).contains(&authority.len()) && authority.bytes().all(allowed) {
-        Ok(())
-    } else {
-        Err(EXPECTED)
-    }
+        .ok_or(EXPECTED)?;
+    is_authority(authority).then_some(url).ok_or(EXPECTED)
 }
