@@ -20,6 +20,7 @@ mod steady;
 mod version;
 mod webdis;
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -35,6 +36,7 @@ use self::child::Child;
 use self::demo::Demo;
 use self::folder::RunFolder;
 use self::hang_up::HangUp;
+use self::port::Ports;
 use self::reload::Reload;
 use self::version::Version;
 use self::webdis::Webdis;
@@ -84,8 +86,9 @@ async fn start(
     let certificate = arguments.envoy_arguments.tls()?.map(Certificate::load);
     let mut certificate = certificate.transpose()?;
     let EnvoyArguments { listen, admin, .. } = arguments.envoy_arguments;
-    let listen = port::free("--listen", listen)?;
-    let admin = port::free("--admin", admin)?;
+    let mut ports = Ports::default();
+    let listen = ports.free("--listen", listen)?;
+    let admin = ports.free("--admin", admin)?;
     let demo = if version.settings.credentials.is_empty() {
         Some(Demo::start(&mut version).await?)
     } else {
@@ -98,7 +101,14 @@ async fn start(
     let webdis = match (&settings.backend, webdis) {
         (Backend::Redis(redis), Some(program)) => {
             let authorities = authorities::bundle(settings.authorities.as_deref());
-            Some(Webdis::new(program, redis.clone(), &authorities, &folder)?)
+            let port = ports.any(Ipv4Addr::LOCALHOST.into()).context("Webdis")?;
+            Some(Webdis::new(
+                program,
+                port,
+                redis.clone(),
+                &authorities,
+                &folder,
+            )?)
         }
         _ => None,
     };
@@ -123,6 +133,7 @@ async fn start(
     hand_over_certificate()?;
     let bootstrap = folder.write("envoy.yaml", &config.bootstrap()?)?;
     let admin = Admin::new(placement.admin);
+    drop(ports);
     let mut envoy = start_envoy(&envoy, &bootstrap, &placement, &key)?;
     let mut reload = Reload {
         sources,

@@ -17,7 +17,6 @@ use tokio::time::{sleep, timeout, Instant};
 
 use super::child::{self, Child};
 use super::folder::RunFolder;
-use super::port;
 use super::redis_relay::RedisRelay;
 use super::say;
 use crate::env::{HostPort, Redis};
@@ -40,14 +39,15 @@ pub(super) struct Webdis {
 }
 
 impl Webdis {
-    /// Prepares a Webdis in front of `redis`, whose certificate is checked against `authorities`.
+    /// Prepares a Webdis on `port` in front of `redis`, whose certificate is checked against
+    /// `authorities`.
     pub(super) fn new(
         program: PathBuf,
+        port: u16,
         redis: Redis,
         authorities: &Path,
         folder: &RunFolder,
     ) -> anyhow::Result<Self> {
-        let port = port::any(Ipv4Addr::LOCALHOST.into()).context("Webdis")?;
         let address = HostPort {
             host: Ipv4Addr::LOCALHOST.to_string(),
             port,
