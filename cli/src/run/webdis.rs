@@ -10,7 +10,6 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout, Instant};
