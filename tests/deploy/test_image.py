@@ -4,7 +4,9 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -20,7 +22,8 @@ class Image:
 
     def __init__(self, path):
         with tarfile.open(path) as archive:
-            self.files = {entry.name: archive.extractfile(entry).read() for entry in archive}
+            files = [entry for entry in archive if entry.isfile()]
+            self.files = {entry.name: archive.extractfile(entry).read() for entry in files}
         (self.entry,) = json.loads(self.files["index.json"])["manifests"]
         self.manifest = json.loads(self.blob(self.entry))
 
@@ -116,6 +119,26 @@ class ImageTest(unittest.TestCase):
         (layer,) = manifest["layers"]
         self.assertEqual(layer["mediaType"], "application/vnd.docker.image.rootfs.diff.tar.gzip")
 
+    def test_skopeo_takes_it_from_a_user_other_than_root(self):
+        """What it unpacks has to belong to that user, folders included."""
+        user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            script, module, output = folder / "scripts/image", folder / "filter.wasm", folder / "out"
+            script.parent.mkdir()
+            output.mkdir()
+            shutil.copy(ROOT / "scripts/image", script)
+            shutil.copy(ROOT / "Cargo.toml", folder)
+            shutil.copy(MODULE, module)
+            for path in (folder, output):
+                path.chmod(0o777)
+            make = [script, "--module", module, "--output", output, "--tag", "1.2.3"]
+            subprocess.run(make, check=True, capture_output=True, **user)
+            for name in ("compat", "artifact"):
+                source = f"oci-archive:{output}/github-proxy-filter.{name}.tar"
+                copy = ["copy", source, f"oci:{output}/{name}:copied"]
+                self.skopeo(*copy, env={"PATH": os.environ["PATH"], "HOME": output}, **user)
+
     def test_what_is_no_module_is_refused(self):
         command = [ROOT / "scripts/image", "--module", ROOT / "README.md", "--output", self.path]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -123,10 +146,10 @@ class ImageTest(unittest.TestCase):
         self.assertIn("is not a WebAssembly module", outcome.stderr)
 
     @staticmethod
-    def skopeo(*arguments):
+    def skopeo(*arguments, **how):
         # Its policy file is not part of every installation; nothing is fetched here.
         command = ["skopeo", "--insecure-policy", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, **how).stdout
 
 
 if __name__ == "__main__":
