@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use github_proxy_core::config::shown_key;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Number, Value};
 
@@ -169,15 +170,14 @@ impl<'t> Loader<'t> {
             let Some((key, merges)) = self.key(event, line)? else {
                 break;
             };
-            let path = if path.is_empty() {
-                key.clone()
-            } else {
-                format!("{path}.{key}")
+            let path = match (path, shown_key(&key)) {
+                ("", key) => key.to_owned(),
+                (path, key) => format!("{path}.{key}"),
             };
             let twice = !merges && map.contains_key(&key);
             if twice {
                 self.errors
-                    .push(error(line, "the same key occurs twice in one mapping"));
+                    .push(error(line, &format!("{path}: the key occurs twice")));
             } else {
                 self.lines.insert(path.clone(), line);
             }

@@ -104,11 +104,19 @@ fn each_kind_of_fault_is_one_clear_line() {
         ("version: 1\n", "c.yaml:1: clients: missing"),
         (
             "version: 2\nclients: []\n",
-            "c.yaml:1: version: expected a whole number from 1 to 1, found 2",
+            "c.yaml:1: version: expected 1, found 2",
         ),
         (
             "version: 1\nclients: []\nversion: 1\n",
-            "c.yaml:3: the same key occurs twice in one mapping",
+            "c.yaml:3: version: the key occurs twice",
+        ),
+        (
+            "version: 1\nclients:\n- name: a\n  token: t\n  name: b\n",
+            "c.yaml:5: clients[0].name: the key occurs twice",
+        ),
+        (
+            "version: 1\nclients: []\nhunter2+hunter2: 1\n",
+            "c.yaml:3: (a key): unknown key, expected one of: version, clients",
         ),
         (
             "a: b: c\n",

@@ -109,7 +109,10 @@ impl<'a> Node<'a> {
     /// A whole number within `range`. `3600.0` counts as one, as some
     /// configuration APIs (protobuf's `Struct`) know no other numbers.
     pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        let shape = format!("a whole number from {} to {}", range.start(), range.end());
+        let shape = match (range.start(), range.end()) {
+            (only, end) if only == end => only.to_string(),
+            (start, end) => format!("a whole number from {start} to {end}"),
+        };
         let Value::Number(number) = self.value else {
             return self.expected(&shape, "");
         };
@@ -212,7 +215,7 @@ impl<'a> Fields<'_, 'a> {
 
 /// A key as it may be shown: what cannot be an ordinary key may be a secret
 /// that slipped to the wrong side of a colon.
-pub(super) fn shown_key(key: &str) -> &str {
+pub fn shown_key(key: &str) -> &str {
     let ordinary = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     if key.len() <= 30 && !key.is_empty() && key.bytes().all(ordinary) {
         key

@@ -362,11 +362,11 @@ fn faults_of_the_document() {
         (json!({ "version": 1 }), "clients: missing"),
         (
             json!({ "version": 2, "clients": [] }),
-            "version: expected a whole number from 1 to 1",
+            "version: expected 1, found 2",
         ),
         (
             json!({ "version": "1", "clients": [] }),
-            "version: expected a whole number from 1",
+            "version: expected 1, found a string",
         ),
         (
             json!({ "version": 1, "clients": {} }),
