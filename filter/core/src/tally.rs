@@ -4,7 +4,7 @@
 //! is new to itself and adds it to the common sums once a second: one key in shared data, one
 //! update, and no cost for a request. They start at zero with Envoy.
 
-use crate::metric::Metric;
+use crate::metric::{named, Metric};
 use crate::shared::{update, SharedData};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ impl Tally {
             return;
         }
         let label = |name| metric.label(name).unwrap_or_default();
-        let row = self.of(label("client"));
+        let row = self.of(&named(label("client")));
         row.seen_at = row.seen_at.max(now);
         let sum = match family {
             ANSWERS => row.answers_of(label("cache")),
@@ -180,11 +180,11 @@ mod tests {
     fn workers_add_up_what_they_saw() {
         let map = Map::default();
         let (mut one, mut two) = (News::default(), News::default());
-        one.note(&Metric::request("a.b", "GET", 200, "revalidated"), 1_000);
-        one.note(&Metric::upstream("a.b", "A", "core", 304, true), 1_000);
+        one.note(&Metric::request("a.b.", "GET", 200, "revalidated"), 1_000);
+        one.note(&Metric::upstream("a.b.", "A", "core", 304, true), 1_000);
         one.note(&Metric::prediction("match"), 1_000);
-        two.note(&Metric::request("a.b", "GET", 200, "miss"), 2_000);
-        two.note(&Metric::upstream("a.b", "A", "core", 200, false), 2_000);
+        two.note(&Metric::request("a.b.", "GET", 200, "miss"), 2_000);
+        two.note(&Metric::upstream("a.b.", "A", "core", 200, false), 2_000);
         two.note(&Metric::request("-", "GET", 401, "none"), 3_000);
         two.note(&Metric::denied("-", "no_token"), 3_000);
         one.tell(&map, 3_000);
@@ -197,7 +197,7 @@ mod tests {
             free: 1,
             seen_at: 2_000,
         };
-        assert_eq!(sums.row("a.b"), Some(&expected));
+        assert_eq!(sums.row("a.b."), Some(&expected));
         let anonymous = sums.row("-").unwrap();
         assert_eq!((anonymous.requests(), anonymous.denied), (1, 1));
         assert_eq!(sums.rows().count(), 2);

@@ -14,6 +14,7 @@ use crate::cache::cluster::Operation;
 use crate::config::{Config, CredentialKind};
 use crate::pool::refusal::CredentialRefusal;
 use crate::pool::PoolRate;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Every label, for the shipped tag rules.
@@ -259,6 +260,17 @@ fn known_method(method: &str) -> &str {
     }
 }
 
+/// What stands for a dot at the end of a label value.
+const LAST_DOT: &str = "%2E";
+
+/// The name of a client or a credential that a label value stands for.
+pub fn named(value: &str) -> Cow<'_, str> {
+    match value.strip_suffix(LAST_DOT) {
+        Some(text) => Cow::Owned(format!("{text}.")),
+        None => Cow::Borrowed(value),
+    }
+}
+
 /// A label value without the characters that would end it or Envoy would rewrite. Envoy drops
 /// dots at its end, so the last one is written as `%2E`, which no legal name holds: two names
 /// never become one series.
@@ -267,7 +279,7 @@ struct Escaped<'a>(&'a str);
 impl std::fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (text, end) = match self.0.strip_suffix('.') {
-            Some(text) => (text, "%2E"),
+            Some(text) => (text, LAST_DOT),
             None => (self.0, ""),
         };
         for character in text.chars() {

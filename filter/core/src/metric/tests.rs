@@ -52,6 +52,7 @@ fn a_last_dot_is_kept_from_envoy() {
             label(&Metric::denied(client, "scope").name, "client"),
             shown
         );
+        assert_eq!(named(shown), client);
     }
 }
 
