@@ -133,7 +133,7 @@ pub enum Format {
     Filter,
     /// The file for --reload-from (ECDS).
     Ecds,
-    /// Istio's WasmPlugin, with the ServiceEntry and DestinationRule of GitHub.
+    /// Istio's WasmPlugin, with the way into its gateway and from there to GitHub.
     #[value(name = "wasmplugin")]
     WasmPlugin,
     /// Istio's EnvoyFilter.

@@ -1,11 +1,11 @@
 //! `github-proxy config`: prints configuration made from the environment.
 
 use crate::args::{ConfigArguments, Format};
-use crate::env::{self, keys, Backend, HostPort, Settings, Sources};
+use crate::env::{self, keys, Settings, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
-use crate::plugin::{self, Clusters, Secrets};
-use crate::{locate, registry_file};
+use crate::plugin::{self, Secrets};
+use crate::{istio, locate, registry_file};
 
 /// Renders what the arguments ask for.
 ///
@@ -59,7 +59,7 @@ pub fn config(arguments: &ConfigArguments, sources: &Sources) -> anyhow::Result<
         tls_secret: None,
     };
     let clusters = match arguments.format {
-        Format::WasmPlugin => istio_clusters(&settings, &placement.webdis),
+        Format::WasmPlugin => istio::clusters(&settings, &placement.webdis),
         _ => EnvoyConfig::clusters(&settings),
     };
     let plugin = plugin::configuration(
@@ -76,19 +76,5 @@ pub fn config(arguments: &ConfigArguments, sources: &Sources) -> anyhow::Result<
         Format::Ecds => config.ecds("1"),
         Format::WasmPlugin => config.wasm_plugin(),
         Format::EnvoyFilter => config.envoy_filter(),
-    }
-}
-
-/// The clusters that Istio makes of services, by its naming of outbound ones.
-fn istio_clusters(settings: &Settings, webdis: &HostPort) -> Clusters {
-    let outbound = |address: &HostPort| format!("outbound|{}||{}", address.port, address.host);
-    Clusters {
-        github: outbound(&settings.upstream.address),
-        uploads: outbound(&settings.uploads.address),
-        cache: match &settings.backend {
-            Backend::Memory => None,
-            Backend::Redis(_) => Some(outbound(webdis)),
-            Backend::Webdis(address) => Some(outbound(address)),
-        },
     }
 }

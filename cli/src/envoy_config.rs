@@ -15,6 +15,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::{json, Value};
 
 use crate::env::{authorities, Backend, HostPort, Settings, Upstream};
+use crate::istio::Role;
 use crate::plugin::{self, Clusters};
 use crate::tls::TlsFiles;
 use crate::yaml;
@@ -205,8 +206,22 @@ impl<'a> EnvoyConfig<'a> {
             cache.map(|cache| cache.remove("in_place_bytes"));
         }
         let clusters = Self::clusters(self.settings);
-        let (upstream, uploads) = (&self.settings.upstream, &self.settings.uploads);
+        let upstream = place(&self.settings.upstream, Role::Upstream);
         let own_uploads = clusters.uploads != clusters.github;
+        let uploads = own_uploads.then(|| {
+            json!({
+                "cluster": clusters.uploads,
+                "authority": self.settings.uploads.authority(),
+                "upstream": place(&self.settings.uploads, Role::Uploads),
+            })
+        });
+        let cache = clusters.cache.as_ref().and_then(|it| self.cache(it));
+        let authorities = self.settings.authorities.as_deref();
+        let bundle = if ["wasmplugin.yaml.j2", "envoyfilter.yaml.j2"].contains(&template) {
+            authorities::bundle_in_istio(authorities)
+        } else {
+            authorities::bundle(authorities)
+        };
         let rendered = jinja.get_template(template)?.render(Serde(json!({
             "listen": address(self.placement.listen),
             "admin": address(self.placement.admin),
@@ -223,14 +238,10 @@ impl<'a> EnvoyConfig<'a> {
             "url": module_url(&self.placement.module),
             "reload_from": self.placement.reload_from.as_deref().map(reload_from),
             "cluster": clusters.github,
-            "upstream": place(upstream),
-            "uploads": own_uploads.then(|| json!({
-                "cluster": clusters.uploads,
-                "authority": uploads.authority(),
-                "upstream": place(uploads),
-            })),
-            "ca_bundle": authorities::bundle(self.settings.authorities.as_deref()),
-            "cache": clusters.cache.as_ref().and_then(|cluster| self.cache(cluster)),
+            "upstream": upstream,
+            "uploads": uploads,
+            "ca_bundle": bundle,
+            "cache": cache,
             "variables": plugin::variables(&self.plugin),
             "buffer_bytes": plugin::BUFFER_BYTES,
             "plugin": format!("{:#}", plugin),
@@ -249,6 +260,7 @@ impl<'a> EnvoyConfig<'a> {
             "host": webdis.host,
             "port": webdis.port,
             "is_ip": is_ip(&webdis.host),
+            "service": Role::Cache.host(webdis),
         }))
     }
 }
@@ -271,8 +283,9 @@ fn nested(text: &str, width: usize, first: Option<bool>) -> String {
         .collect()
 }
 
-fn place(upstream: &Upstream) -> Value {
+fn place(upstream: &Upstream, role: Role) -> Value {
     json!({
+        "service": role.host(&upstream.address),
         "tls": upstream.tls,
         "host": upstream.address.host,
         "port": upstream.address.port,

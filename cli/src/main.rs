@@ -10,6 +10,7 @@ mod config;
 mod env;
 mod envoy_config;
 mod faults;
+mod istio;
 mod locate;
 mod plugin;
 mod registry_file;

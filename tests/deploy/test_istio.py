@@ -3,24 +3,15 @@ what `config` prints. Unknown fields are refused, too."""
 
 import copy
 import json
-import os
 import subprocess
-import tempfile
 import unittest
 
-from objects import OBJECTS, load
-from places import COMMAND, MODELS, MODULE, ROOT
+from objects import OBJECTS
+from places import MODELS, ROOT
+from printed import CASES, config
 
 CHECK = ROOT / "tests/deploy/models/check.mjs"
 GROUPS = ("extensions.istio.io", "networking.istio.io", "monitoring.coreos.com")
-REGISTRY = """
-version: 1
-clients:
-- name: ci
-  token: ghp_not_a_token_of_anyone_0123456789abcdef
-  scopes:
-  - { method: GET, path: /repos/.* }
-"""
 
 
 def faults(objects):
@@ -32,26 +23,6 @@ def faults(objects):
 
 def manifests():
     return [it for it in OBJECTS if it["apiVersion"].split("/")[0] in GROUPS]
-
-
-def config(form, *arguments, **variables):
-    """What the command prints, in an environment that is otherwise empty."""
-    with tempfile.TemporaryDirectory() as folder:
-        registry = os.path.join(folder, "clients.yaml")
-        with open(registry, "w", encoding="utf-8") as file:
-            file.write(REGISTRY)
-        environment = {"CLIENT_REGISTRY_FILE_PATH": registry, "GITHUB_PAT_BOT": "ghp_bot", **variables}
-        command = [COMMAND, "config", "--format", form, "--filter", MODULE, *arguments]
-        found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
-    return load(found.stdout)
-
-
-CASES = {
-    "the least": {},
-    "with a cache": {"CACHE_BACKEND_URL": "webdis+http://cache.example.com:7379"},
-    "without TLS": {"GITHUB_API_URL": "http://github.example.com:8080"},
-    "GitHub Enterprise": {"GITHUB_API_URL": "https://github.example.com/api/v3"},
-}
 
 
 class Istio(unittest.TestCase):
@@ -68,7 +39,8 @@ class Istio(unittest.TestCase):
         self.accept(objects)
 
     def test_what_config_prints_is_accepted(self):
-        kinds = {"wasmplugin": {"WasmPlugin", "ServiceEntry", "DestinationRule"},
+        kinds = {"wasmplugin": {"WasmPlugin", "Gateway", "VirtualService", "ServiceEntry",
+                                "DestinationRule"},
                  "envoyfilter": {"EnvoyFilter"}}
         for form, expected in kinds.items():
             printed = [it for variables in CASES.values() for it in config(form, **variables)]

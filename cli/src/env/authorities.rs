@@ -43,6 +43,12 @@ pub fn bundle(named: Option<&Path>) -> PathBuf {
         .to_path_buf()
 }
 
+/// The same in a gateway of Istio's: its images are made of Debian's and Ubuntu's packages, whatever
+/// this machine is.
+pub fn bundle_in_istio(named: Option<&Path>) -> PathBuf {
+    named.unwrap_or(Path::new(BUNDLES[0])).to_path_buf()
+}
+
 /// Whether the named file can be used. One that nothing needs is not looked at.
 ///
 /// # Errors

@@ -355,7 +355,13 @@ fn istio_gets_the_same_configuration() {
     let resources: Vec<_> = resources.collect();
     let kinds: Vec<_> = resources.iter().map(|it| it["kind"].clone()).collect();
     let both = ["ServiceEntry", "DestinationRule"];
-    assert_eq!(kinds, [both, both].concat());
-    assert_eq!(resources[0]["spec"]["hosts"], json!(["api.github.com"]));
-    assert_eq!(resources[2]["spec"]["hosts"], json!(["uploads.github.com"]));
+    let way_in = ["Gateway", "VirtualService"];
+    assert_eq!(kinds, [way_in, both, both, both].concat());
+    let entries = resources.iter().filter(|it| it["kind"] == "ServiceEntry");
+    let entries: Vec<_> = entries.map(|it| it["spec"].clone()).collect();
+    assert_eq!(entries[0]["hosts"], json!(["api.github.com"]));
+    assert_eq!(entries[1]["hosts"], json!(["uploads.github.com"]));
+    // Webdis is at an address here, for which a service needs a name.
+    assert_eq!(entries[2]["hosts"], json!(["cache.github-proxy.internal"]));
+    assert_eq!(entries[2]["endpoints"], json!([{ "address": "127.0.0.1" }]));
 }
