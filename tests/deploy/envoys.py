@@ -44,25 +44,25 @@ def free_port():
         return it.getsockname()[1]
 
 
-def command(folder, bootstrap, *arguments):
+def command(envoy, folder, bootstrap, *arguments):
     path = pathlib.Path(folder) / "envoy.json"
     path.write_text(json.dumps(bootstrap))
-    return [ENVOY, "--config-path", path, "--log-level", "warning", *arguments]
+    return [envoy, "--config-path", path, "--log-level", "warning", *arguments]
 
 
 def validate(bootstrap, **variables):
     """Envoy's exit code, and what it has to say."""
     with tempfile.TemporaryDirectory() as folder:
-        found = subprocess.run(command(folder, bootstrap, "--mode", "validate"), check=False,
+        found = subprocess.run(command(ENVOY, folder, bootstrap, "--mode", "validate"), check=False,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                env={**CREDENTIAL, **variables})
     return found.returncode, found.stdout
 
 
 @contextlib.contextmanager
-def running(bootstrap):
+def running(bootstrap, envoy=ENVOY):
     with tempfile.TemporaryDirectory() as folder:
-        line = command(folder, bootstrap, "--disable-hot-restart", "--concurrency", "2")
+        line = command(envoy, folder, bootstrap, "--disable-hot-restart", "--concurrency", "2")
         with subprocess.Popen(line, env=CREDENTIAL) as process:
             try:
                 yield

@@ -10,6 +10,8 @@ COMMAND = TARGET / "release/github-proxy"
 SIMULATOR = TARGET / "release/github-simulator"
 TOOLS = TARGET / "tools"
 ENVOY = TOOLS / "bin/envoy"
+# That of Istio 1.29.
+ISTIOS_ENVOY = TOOLS / "envoy/1.37.0/envoy"
 MANIFESTS = ROOT / "envoy/kubernetes"
 (KUBERNETES_SCHEMAS,) = TOOLS.glob("kubernetes-schemas-*")
 (KUBECTL,) = TOOLS.glob("kubectl-*")

@@ -4,40 +4,19 @@ makes of them."""
 
 import concurrent.futures
 import copy
-import re
 import unittest
 
-import yaml
-
-from envoys import listener, manager, validate
+from envoys import validate
 from istiod import patched, with_plugin
-from places import ROOT
+from own import own
 from printed import CASES, config
-
-
-def own(bootstrap, entry):
-    """An operator's Envoy, which has taken from the printed bootstrap what the README tells, and
-    its listener for the status page."""
-    printed = bootstrap["static_resources"]
-    clusters = [it for it in printed["clusters"] if it["name"] != "github_proxy_admin"]
-    http = printed["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    (host,) = http["route_config"]["virtual_hosts"]
-    text = (ROOT / "envoy/README.md").read_text()
-    (page,) = re.findall(r"```yaml\n(- name: github_proxy_admin\n.*?)```", text, re.DOTALL)
-    (page,) = yaml.safe_load(page)
-    filters = page["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
-    assert filters[0] == {"name": "github_proxy"}
-    filters[0] = entry
-    listeners = [listener(10000, manager("own", host["routes"], [entry])), page]
-    return {"static_resources": {"listeners": listeners, "clusters": clusters},
-            "stats_config": bootstrap["stats_config"]}
 
 
 def forms(variables):
     (bootstrap,) = config("bootstrap", **variables)
     (entry,) = config("filter", **variables)
     (envoy_filter,) = config("envoyfilter", **variables)
-    return {"filter": own(bootstrap, entry),
+    return {"filter": own(bootstrap, entry, 10000, 10001),
             "wasmplugin": with_plugin(config("wasmplugin", **variables), 10000),
             "envoyfilter": patched(envoy_filter, 10000)}
 

@@ -1,4 +1,5 @@
-"""A gateway that istiod has made of the printed objects serves clients, and follows a change."""
+"""Clients are served by a gateway that istiod has made of the printed objects, which follows a
+change, and by an Envoy of an operator's own."""
 
 import contextlib
 import json
@@ -8,6 +9,8 @@ import unittest
 
 from envoys import ask, free_port, running, simulator, until
 from istiod import WASM, patched, wasm_of, with_plugin
+from own import own
+from places import ISTIOS_ENVOY
 from printed import CREDENTIAL, REGISTRY, TOKEN, config
 
 OTHER = "ghp_another_token_of_nobody_0123456789abcdef"
@@ -39,7 +42,7 @@ class FromFile:
         return {"name": name, "config_discovery": {"config_source": source, "type_urls": types}}
 
 
-class Gateway(unittest.TestCase):
+class Served(unittest.TestCase):
     def setUp(self):
         self.port, self.api, self.control = free_port(), free_port(), free_port()
         stack = contextlib.ExitStack()
@@ -75,15 +78,26 @@ class Gateway(unittest.TestCase):
             self.assertIn(CREDENTIAL["GITHUB_PAT_BOT"], entry["authorization"])
             self.assertEqual([it for it in PRIVATE if it in headers], [])
 
-    def test_of_an_envoy_filter(self):
+    def test_by_an_envoy_of_ones_own_which_has_the_status_page_apart(self):
+        (bootstrap,) = config("bootstrap", **self.variables)
+        (entry,) = config("filter", **self.variables)
+        page = free_port()
+        self.start(running(own(bootstrap, entry, self.port, page)))
+        self.serves()
+        status, fields, body = ask(page, "/-/github-proxy/")
+        self.assertEqual((status, fields.get_content_type()), (200, "text/html"))
+        self.assertIn(b"github-proxy", body)
+        self.assertEqual(ask(self.port, "/-/github-proxy/")[0], 401)
+
+    def test_by_the_gateway_of_an_envoy_filter(self):
         (envoy_filter,) = config("envoyfilter", **self.variables)
-        self.start(running(patched(envoy_filter, self.port)))
+        self.start(running(patched(envoy_filter, self.port), ISTIOS_ENVOY))
         self.serves()
 
-    def test_of_a_wasm_plugin_which_changes(self):
+    def test_by_the_gateway_of_a_wasm_plugin_which_changes(self):
         resource = FromFile(self.start(tempfile.TemporaryDirectory()))
         objects = config("wasmplugin", **self.variables)
-        self.start(running(with_plugin(objects, self.port, resource.entry)))
+        self.start(running(with_plugin(objects, self.port, resource.entry), ISTIOS_ENVOY))
         self.serves()
         counted = self.counted()
         # `kubectl apply` of the same with another client: the resource has another version, too,
