@@ -131,9 +131,14 @@ class Manifests(unittest.TestCase):
             self.assertEqual(volume, source)
 
     def test_nothing_runs_as_root_or_writes_where_it_should_not(self):
+        """More than the Pod Security Standard "restricted" asks for."""
         for deployment in of("Deployment"):
             spec = pod(deployment)["spec"]
             self.assertTrue(spec["securityContext"]["runAsNonRoot"])
+            self.assertEqual(spec["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
+            self.assertFalse({"hostNetwork", "hostPID", "hostIPC"} & spec.keys())
+            kinds = {key for volume in spec["volumes"] for key in volume} - {"name"}
+            self.assertLessEqual(kinds, {"configMap", "secret", "emptyDir"})
             self.assertFalse(spec["automountServiceAccountToken"])
             for box in spec["containers"]:
                 security = box["securityContext"]
