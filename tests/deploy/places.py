@@ -7,7 +7,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 MODULE = TARGET / "filter/github_proxy.wasm"
 COMMAND = TARGET / "release/github-proxy"
-SIMULATOR = TARGET / "release/github-simulator"
+SIMULATOR = TARGET / "debug/github-simulator"
 TOOLS = TARGET / "tools"
 ENVOY = TOOLS / "bin/envoy"
 # That of Istio 1.29.
