@@ -3,6 +3,7 @@
 //! is exchanged by a rename. The paths that the proxy knows never change, nor does their own time.
 
 use e2e::proxy::Setup;
+use e2e::tls::{connect, Authority};
 use e2e::{github, wait, GitHub, Proxy, REGISTRY};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -116,4 +117,33 @@ async fn a_mounted_secret_and_a_mounted_registry_are_followed() {
     registry.change(&[("clients.yaml", "version: 1\nclients: []\n")]);
     until_said(&proxy, "reloaded: 0 clients, 1 credential\n").await;
     assert_eq!(ask(&proxy, &github).await, 401);
+}
+
+/// Certificate and key of a Secret of the type kubernetes.io/tls change together.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mounted_certificate_is_followed() {
+    let (github, first, second) = (GitHub::start().await, Authority::new(), Authority::new());
+    let texts = |authority: &Authority| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (certificate, key) = authority.issue(&["127.0.0.1"]).write(folder.path());
+        [certificate, key].map(|path| fs::read_to_string(path).expect("text"))
+    };
+    let setup = Proxy::before(&github);
+    let [certificate, key] = texts(&first);
+    let files = [("tls.crt", certificate.as_str()), ("tls.key", &key)];
+    let mut secret = Volume::mount(setup.folder().join("tls"), &files);
+    let flags = [("--tls-certificate", "tls.crt"), ("--tls-key", "tls.key")];
+    let setup = flags.iter().fold(setup, |setup, (flag, name)| {
+        setup.argument(flag).argument(&secret.file(name))
+    });
+    let proxy = setup.start().await;
+    let handshake = |authority| connect(proxy.address(), authority, &["h2"]);
+    handshake(&first).await.expect("the first certificate");
+    let [certificate, key] = texts(&second);
+    secret.change(&[("tls.crt", &certificate), ("tls.key", &key)]);
+    wait::until("the second certificate", || async {
+        handshake(&second).await.ok()
+    })
+    .await;
+    assert!(handshake(&first).await.is_err());
 }
