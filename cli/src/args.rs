@@ -51,16 +51,17 @@ pub struct EnvoyArguments {
     /// Where clients connect.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Where Envoy's admin interface is.
+    /// Where the status page and Envoy's admin interface are.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
     pub admin: SocketAddr,
-    /// Envoy's worker threads.
+    /// Envoy's worker threads; one for each processor if absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub concurrency: Option<u32>,
-    /// The filter's WebAssembly module.
+    /// The filter's WebAssembly module; the one that was built, or
+    /// /etc/envoy/github_proxy.wasm, if absent.
     #[arg(long, value_name = "PATH")]
     pub filter: Option<PathBuf>,
-    /// Write one JSON line per request to this file; `-`: to standard output.
+    /// Write a line of JSON for each request to this file; `-`: to standard output.
     #[arg(long, value_name = "PATH")]
     pub access_log: Option<PathBuf>,
     /// Speak TLS to clients, with the certificate in this file (PEM, with its chain).
@@ -99,7 +100,7 @@ pub struct RunArguments {
     /// What every command that reads settings knows.
     #[command(flatten)]
     pub source_arguments: SourceArguments,
-    /// The Envoy to run.
+    /// The Envoy to run; the one that scripts/setup installed, or that on the PATH, if absent.
     #[arg(long, value_name = "PATH")]
     pub envoy: Option<PathBuf>,
 }
