@@ -12,6 +12,8 @@ FILTER_TARGET=wasm32-wasip1
 # The core's tests have no host but node.
 # shellcheck disable=SC2034
 CORE_TEST_TARGET=wasm32-unknown-unknown
+# Bodies are searched sixteen bytes at a time. Every Envoy that can run the filter knows these instructions.
+WASM_RUSTFLAGS='-C target-feature=+simd128'
 # Apart from the native build, since the two compilers may differ.
 # shellcheck disable=SC2153  # TARGET is set in common.sh
 WASM_TARGET_DIR=$TARGET/wasm
@@ -79,15 +81,16 @@ wasm_cargo() {
   # Flags meant for the native compiler would replace those of the target.
   local environment=(env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS "CARGO_TARGET_DIR=$WASM_TARGET_DIR")
   shift 2
+  name=${target//-/_}
   if own_toolchain_has "$target"; then
-    "${environment[@]}" cargo "$subcommand" --target "$target" "$@"
+    "${environment[@]}" "CARGO_TARGET_${name^^}_RUSTFLAGS=$WASM_RUSTFLAGS" \
+      cargo "$subcommand" --target "$target" "$@"
     return
   fi
   debian_toolchain_ready || die "no Rust for $target here: run ./scripts/setup"
-  name=${target//-/_}
   "${environment[@]}" "RUSTC=$DEBIAN_RUSTC" "RUSTDOC=${DEBIAN_RUSTC%rustc}rustdoc" RUSTC_BOOTSTRAP=1 \
     "CARGO_TARGET_${name^^}_LINKER=$(wasm_linker)" \
-    "CARGO_TARGET_${name^^}_RUSTFLAGS=$(debian_rustflags "$target")" \
+    "CARGO_TARGET_${name^^}_RUSTFLAGS=$WASM_RUSTFLAGS $(debian_rustflags "$target")" \
     "$DEBIAN_CARGO" "$subcommand" -Zbuild-std=std,panic_abort --target "$target" "$@"
 }
 
