@@ -75,6 +75,9 @@ pub(super) fn read(
         }
         credentials.extend(app);
     }
+    if variables.get(PAT).is_some() {
+        notices.push(format!("{PAT} has no effect: expected {PAT}<NAME>"));
+    }
     notices.extend(
         APP_SUFFIXES
             .iter()

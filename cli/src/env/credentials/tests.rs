@@ -104,7 +104,7 @@ fn names_may_look_like_what_ends_a_variable() {
 }
 
 #[test]
-fn an_app_without_a_name_is_said_to_have_no_effect() {
+fn what_has_no_name_is_said_to_have_no_effect() {
     let pairs = [
         ("GITHUB_APP_ID", "1"),
         ("GITHUB_APP_INSTALLATION_ID", "2"),
@@ -114,6 +114,7 @@ fn an_app_without_a_name_is_said_to_have_no_effect() {
     let (credentials, notices) = found(&pairs).unwrap();
     assert_eq!(credentials, []);
     let expected = [
+        "GITHUB_PAT_ has no effect: expected GITHUB_PAT_<NAME>",
         "GITHUB_APP_ID has no effect: expected GITHUB_APP_<NAME>_ID",
         "GITHUB_APP_PEM has no effect: expected GITHUB_APP_<NAME>_PEM",
         "GITHUB_APP_INSTALLATION_ID has no effect: expected GITHUB_APP_<NAME>_INSTALLATION_ID",
