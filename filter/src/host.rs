@@ -71,14 +71,21 @@ pub fn replace_body(bytes: &[u8]) {
 /// The status of the callout's answer that is being delivered; 0 when there was none. The
 /// count is looked at first: without headers there is no map to read.
 pub fn callout_status(headers: usize) -> u16 {
+    let status = callout_field(headers, ":status");
+    status
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_default()
+}
+
+/// A field of the same answer, when it is there and UTF-8.
+pub fn callout_field(headers: usize, name: &str) -> Option<String> {
     if headers == 0 {
-        return 0;
+        return None;
     }
-    hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status")
+    hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name)
         .ok()
         .flatten()
-        .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok())
-        .unwrap_or(0)
+        .and_then(|value| String::from_utf8(value).ok())
 }
 
 /// Whether Envoy made the present response up instead of getting it from the upstream.

@@ -11,6 +11,7 @@ use github_proxy_core::config::Config;
 use github_proxy_core::flight::{self, Waiter};
 use github_proxy_core::generation::{Generation, News, Offer};
 use github_proxy_core::metric::Metric;
+use github_proxy_core::pool::refusal;
 use github_proxy_core::pool::upkeep::Exchange;
 use github_proxy_core::request::{Event, Proxy};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -79,7 +80,7 @@ impl Root {
     }
 
     /// Takes the answer to a callout of the root's own.
-    fn finish(&self, callout: Callout, status: u16, body: &[u8]) {
+    fn finish(&self, callout: Callout, status: u16, retry_after: Option<u64>, body: &[u8]) {
         let Some(proxy) = &self.proxy else {
             return;
         };
@@ -92,7 +93,12 @@ impl Root {
                 return;
             }
             Purpose::Exchange(member) => {
-                upkeep::exchanged(proxy, member, Exchange::Answered { status, body })
+                let answer = Exchange::Answered {
+                    status,
+                    body,
+                    retry_after,
+                };
+                upkeep::exchanged(proxy, member, answer)
             }
             Purpose::Poll(member) => upkeep::polled(proxy, member, status, body),
             Purpose::Report(budget, report) => {
@@ -132,7 +138,9 @@ impl Context for Root {
         };
         let status = host::callout_status(headers);
         let body = host::body(BufferType::HttpCallResponseBody, body_size);
-        self.finish(callout, status, &body);
+        let retry_after = host::callout_field(headers, "retry-after");
+        let retry_after = retry_after.and_then(|value| refusal::seconds(&value));
+        self.finish(callout, status, retry_after, &body);
         if self.retired && !self.vm.awaits(self.id) {
             host::done();
         }

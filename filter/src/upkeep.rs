@@ -120,6 +120,7 @@ fn start(vm: &Vm, root: u32, proxy: &Proxy, chore: Chore<'_>) -> Vec<Effect> {
                 let nothing = Exchange::Answered {
                     status: 0,
                     body: &[],
+                    retry_after: None,
                 };
                 return exchanged(proxy, member, nothing);
             }

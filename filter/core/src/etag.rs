@@ -67,10 +67,8 @@ pub fn quoted(opaque: &str, weak: bool) -> String {
 /// compresses. `None` when nothing changes.
 pub fn weakened(tag: &[u8], request: &Headers) -> Option<Vec<u8>> {
     let accepts = request.joined("accept-encoding").unwrap_or_default();
-    let gzip = accepts
-        .to_ascii_lowercase()
-        .windows(4)
-        .any(|it| it == b"gzip");
+    let lower = accepts.to_ascii_lowercase();
+    let gzip = lower.contains(&b'*') || lower.windows(4).any(|it| it == b"gzip");
     let weak = || [b"W/", tag.trim_ascii()].concat();
     (gzip && !is_weak(tag)).then(weak)
 }
@@ -165,6 +163,7 @@ mod tests {
         for (tag, accept, expected) in [
             ("\"a\"", "gzip, deflate", Some("W/\"a\"")),
             ("\"a\"", "br, GZIP;q=0.5", Some("W/\"a\"")),
+            ("\"a\"", "*", Some("W/\"a\"")),
             ("W/\"a\"", "gzip", None),
             ("\"a\"", "identity", None),
         ] {

@@ -19,9 +19,9 @@ const DEFAULT_USER_AGENT: &str = "github-proxy";
 const INDENTED_FOR: [&str; 4] = ["curl", "wget", "safari", "firefox"];
 
 /// Fields that say who the client is, or that only concern the way to the proxy. Envoy has no
-/// route for a request without X-Forwarded-Proto, so its route removes that one. A method in a
-/// field would get around the scopes.
-const OF_THE_CLIENT: [&str; 11] = [
+/// route for a request without X-Forwarded-Proto, so its route removes that one. A method or a path
+/// in a field would get around the scopes.
+const OF_THE_CLIENT: [&str; 13] = [
     "accept-encoding",
     "cookie",
     "forwarded",
@@ -29,11 +29,26 @@ const OF_THE_CLIENT: [&str; 11] = [
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-port",
     "x-real-ip",
 ];
+
+/// Whether `name` is one of [`OF_THE_CLIENT`]. Servers that hand fields on as variables (CGI, WSGI,
+/// Rack) take an underscore in a name for a hyphen.
+fn is_of_the_client(name: &str) -> bool {
+    let same = |it: &&str| {
+        it.len() == name.len()
+            && it
+                .bytes()
+                .zip(name.bytes())
+                .all(|(a, b)| a == b || (a == b'-' && b == b'_'))
+    };
+    OF_THE_CLIENT.iter().any(same)
+}
 
 /// Preconditions that are the proxy's to send once it answers for the cache.
 const PRECONDITIONS: [&str; 2] = ["if-none-match", "if-modified-since"];
@@ -82,7 +97,7 @@ pub fn edits(
     for (name, _) in request.iter() {
         let replaced = *validator != Validator::Client && PRECONDITIONS.contains(&name)
             || cacheable && name == "accept" && key::accept(request).is_none();
-        if OF_THE_CLIENT.contains(&name) || request.is_hop_by_hop(name) || replaced {
+        if is_of_the_client(name) || request.is_hop_by_hop(name) || replaced {
             remove.push(name);
         }
     }
@@ -193,6 +208,8 @@ mod tests {
             "x-forwarded-for",
             "te",
             "x-envoy-retry-on",
+            "x_http_method-override",
+            "x-original-url",
             "if-none-match",
             "accept",
             "accept-encoding",
@@ -225,6 +242,8 @@ mod tests {
                 "x-forwarded-for",
                 "te",
                 "x-envoy-retry-on",
+                "x_http_method-override",
+                "x-original-url",
                 "if-none-match",
                 "accept-encoding"
             ]

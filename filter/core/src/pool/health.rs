@@ -52,10 +52,11 @@ impl Task {
         self.not_before = next;
     }
 
-    /// It failed: due again after a wait that doubles each time, spread by `jitter`.
-    pub fn failed(&mut self, now: u64, jitter: u64) {
+    /// It failed: due again after a wait that doubles each time, spread by `jitter`, and no earlier
+    /// than `at_least` milliseconds from now.
+    pub fn failed(&mut self, now: u64, at_least: u64, jitter: u64) {
         let wait = 1_000u64.saturating_mul(1 << self.failures.min(12));
-        let wait = wait.min(LONGEST_BACKOFF);
+        let wait = wait.min(LONGEST_BACKOFF).max(at_least);
         self.failures = self.failures.saturating_add(1);
         self.not_before = now.saturating_add(wait + jitter % (wait / 4 + 1));
     }
@@ -205,12 +206,16 @@ mod tests {
         let take = |now| KEY.take(&map, |health| &mut health.exchange, now);
         assert!(take(0));
         assert!(!take(1));
-        KEY.change(&map, |health| health.exchange.failed(10, 0));
+        KEY.change(&map, |health| health.exchange.failed(10, 0, 0));
         assert!(!take(1_009));
         assert!(take(1_010));
-        KEY.change(&map, |health| health.exchange.failed(2_000, 0));
+        KEY.change(&map, |health| health.exchange.failed(2_000, 0, 0));
         assert!(!take(3_999));
         assert!(take(4_000));
+        // GitHub asked for more.
+        KEY.change(&map, |health| health.exchange.failed(4_000, 30_000, 0));
+        assert!(!take(33_999));
+        assert!(take(34_000));
         KEY.change(&map, |health| health.exchange.done(9_000));
         assert!(!take(8_999));
         assert!(take(9_000));

@@ -189,7 +189,7 @@ impl Member {
                 return false;
             };
             if now.saturating_sub(token.obtained_at) < TOO_YOUNG {
-                health.exchange.failed(now, used);
+                health.exchange.failed(now, 0, used);
             } else {
                 health.exchange.hurry();
             }

@@ -101,7 +101,12 @@ fn read_graphql(headers: &Headers, body: &[u8]) -> Option<CredentialRefusal> {
 /// `Retry-After` in its form of seconds, the only one GitHub sends (RFC 9110 §10.2.3); at most
 /// a day.
 fn retry_after(headers: &Headers) -> Option<u64> {
-    let seconds = headers.text("retry-after")?.trim().parse::<u64>().ok()?;
+    seconds(headers.text("retry-after")?)
+}
+
+/// The value of a `Retry-After`, as above.
+pub fn seconds(value: &str) -> Option<u64> {
+    let seconds = value.trim().parse::<u64>().ok()?;
     Some(seconds.min(86_400))
 }
 

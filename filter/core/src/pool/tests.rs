@@ -170,7 +170,7 @@ fn an_app_serves_once_it_has_a_token_and_until_that_ends() {
     for _ in 0..3 {
         let waits = chosen(&pool, &map, &WISH, 59_000);
         assert_eq!(waits, Err(Unavailable::Soon));
-        health.change(&map, |health| health.exchange.failed(0, 0));
+        health.change(&map, |health| health.exchange.failed(0, 0, 0));
     }
     assert_eq!(chosen(&pool, &map, &WISH, 59_000), Err(Unavailable::Broken));
     assert_eq!(pool.members()[0].state(&map, 59_000), 3);
@@ -343,7 +343,7 @@ fn a_new_private_key_asks_for_a_new_token_and_keeps_the_rates() {
     before.members()[0].rates.learn(&map, &rate(7, 1_000), 0);
     before.members()[0]
         .health
-        .change(&map, |health| health.exchange.failed(0, 0));
+        .change(&map, |health| health.exchange.failed(0, 0, 0));
     let mut rotated = app("X");
     if let CredentialKind::App { key, .. } = &mut rotated.kind {
         *key = Secret::new("new key".into());

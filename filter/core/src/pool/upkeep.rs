@@ -136,11 +136,16 @@ pub fn exchanged(
     let Some(member) = proxy.pool.members.get(member) else {
         return Vec::new();
     };
+    // GitHub's docs: retrying earlier than Retry-After says prolongs a secondary limit.
+    let at_least = match answer {
+        Exchange::Answered { retry_after, .. } => retry_after.unwrap_or_default(),
+        Exchange::Unsigned => 0,
+    };
     let result = match answer {
         Exchange::Unsigned => {
             Err("the private key cannot sign: expected the PEM of an RSA key".to_owned())
         }
-        Exchange::Answered { status, body } => app::read_token(status, body, now),
+        Exchange::Answered { status, body, .. } => app::read_token(status, body, now),
     };
     let label = if result.is_ok() { "ok" } else { "failed" };
     let mut effects = vec![Effect::Record(Metric::token_exchange(&member.name, label))];
@@ -149,7 +154,8 @@ pub fn exchanged(
         Err(reason) => {
             let jitter = member.health.0 ^ now;
             let first = member.health.change(shared, |health| {
-                health.exchange.failed(now, jitter);
+                let at_least = at_least.saturating_mul(1_000);
+                health.exchange.failed(now, at_least, jitter);
                 health.exchange.failures == 1
             });
             if first == Some(true) {
@@ -176,6 +182,8 @@ pub enum Exchange<'a> {
         status: u16,
         /// The body.
         body: &'a [u8],
+        /// Seconds that GitHub wants to be left alone.
+        retry_after: Option<u64>,
     },
 }
 
@@ -293,6 +301,14 @@ mod tests {
     use crate::config::Config;
     use crate::shared::testing::Map;
 
+    fn answer(status: u16, body: &[u8], retry_after: Option<u64>) -> Exchange<'_> {
+        Exchange::Answered {
+            status,
+            body,
+            retry_after,
+        }
+    }
+
     fn proxy() -> Proxy {
         let json = r#"{"upstream":{"authority":"ghes.example","base_path":"/api/v3"},"clients":[],
             "credentials":[{"name":"A","pat_env":"GITHUB_PAT_A"},
@@ -324,7 +340,7 @@ mod tests {
             "another worker has nothing to do"
         );
         let body = br#"{"token":"ghs_1","expires_at":"1970-01-01T01:00:00Z"}"#;
-        exchanged(&proxy, &map, 1, Exchange::Answered { status: 201, body }, 2);
+        exchanged(&proxy, &map, 1, answer(201, body, None), 2);
         assert!(!is_urgent(&proxy.pool, &map, 3));
         let is_exchange = |chore: &Chore<'_>| matches!(chore, Chore::Exchange { .. });
         assert!(!due(&proxy, &map, 2_999_000).iter().any(is_exchange));
@@ -335,12 +351,13 @@ mod tests {
     fn a_failed_exchange_is_reported_once_and_tried_again() {
         let (proxy, map) = (proxy(), Map::default());
         due(&proxy, &map, 0);
-        let failed = || Exchange::Answered {
-            status: 404,
-            body: b"",
-        };
-        assert!(warned(&exchanged(&proxy, &map, 1, failed(), 10)));
-
+        assert!(warned(&exchanged(
+            &proxy,
+            &map,
+            1,
+            answer(404, b"", None),
+            10
+        )));
         assert!(due(&proxy, &map, 1_009).is_empty());
         assert_eq!(due(&proxy, &map, 1_300).len(), 1);
         assert!(!warned(&exchanged(
@@ -351,11 +368,21 @@ mod tests {
             1_400
         )));
         let body = br#"{"token":"ghs_1","expires_at":"1970-01-01T01:00:00Z"}"#;
-        let good = Exchange::Answered { status: 201, body };
+        let good = answer(201, body, None);
         assert!(
             warned(&exchanged(&proxy, &map, 1, good, 9_000)),
             "ready again"
         );
+    }
+
+    #[test]
+    fn an_exchange_is_not_tried_again_before_github_allows_it() {
+        let (proxy, map) = (proxy(), Map::default());
+        due(&proxy, &map, 0);
+        exchanged(&proxy, &map, 1, answer(429, b"", Some(30)), 10);
+        let is_exchange = |chore: &Chore<'_>| matches!(chore, Chore::Exchange { .. });
+        assert!(!due(&proxy, &map, 30_009).iter().any(is_exchange));
+        assert!(due(&proxy, &map, 40_000).iter().any(is_exchange));
     }
 
     #[test]
