@@ -13,9 +13,13 @@ use github_proxy_core::config::registry;
 use github_proxy_core::config::DEFAULT_POOL;
 use serde_json::Value;
 
+use crate::bounded;
 use crate::env::{Credential, Variables};
 use crate::faults::Faults;
 use crate::yaml::{self, YamlError};
+
+/// The longest file, bytes: some hundred thousand clients.
+pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A registry file that is valid.
 #[derive(Debug, PartialEq)]
@@ -35,8 +39,10 @@ pub fn load(
     variables: &Variables,
     credentials: &[Credential],
 ) -> Result<RegistryFile, Faults> {
-    let text = std::fs::read(path)
-        .map_err(|error| Faults::one(format!("{}: cannot be read: {error}", path.display())))?;
+    let fault = |what: String| Faults::one(format!("{}: {what}", path.display()));
+    let text = bounded::read(path, MAX_FILE_BYTES)
+        .map_err(|error| fault(format!("cannot be read: {error}")))?
+        .ok_or_else(|| fault(format!("expected at most {MAX_FILE_BYTES} bytes")))?;
     parse(path, &text, variables, credentials)
 }
 

@@ -144,6 +144,11 @@ fn each_kind_of_fault_is_one_clear_line() {
         error.starts_with("/nonexistent/c.yaml: cannot be read: "),
         "{error}"
     );
+    let endless = load(Path::new("/dev/zero"), &Variables::default(), &[]);
+    assert_eq!(
+        endless.expect_err("refused").lines(),
+        ["/dev/zero: expected at most 16777216 bytes"]
+    );
 }
 
 #[test]

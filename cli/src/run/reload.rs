@@ -22,10 +22,12 @@ use super::hang_up::HangUp;
 use super::say;
 use super::steady::Steady;
 use super::version::{Prepared, Version};
+use crate::bounded;
 use crate::check::counted;
 use crate::env::{Settings, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
+use crate::registry_file::MAX_FILE_BYTES;
 
 const PERIOD: Duration = Duration::from_millis(200);
 /// Envoy needs a tenth of a second.
@@ -49,8 +51,8 @@ pub(super) struct Reload<'a> {
     pub refused: u64,
 }
 
-/// The content of each file, or why there is none.
-type Contents = Vec<(PathBuf, Result<Vec<u8>, String>)>;
+/// The content of each file, `None` where it is too long for any, or why there is none.
+type Contents = Vec<(PathBuf, Result<Option<Vec<u8>>, String>)>;
 
 impl Reload<'_> {
     /// Follows the files until the terminal is closed.
@@ -155,7 +157,7 @@ impl Reload<'_> {
 async fn look(sources: &Sources) -> anyhow::Result<Contents> {
     let sources = sources.clone();
     let read = |path: PathBuf| {
-        let content = std::fs::read(&path).map_err(|error| error.to_string());
+        let content = bounded::read(&path, MAX_FILE_BYTES).map_err(|error| error.to_string());
         (path, content)
     };
     Ok(spawn_blocking(move || sources.files().into_iter().map(read).collect()).await?)

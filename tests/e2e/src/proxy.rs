@@ -242,6 +242,11 @@ impl Proxy {
         std::fs::rename(&new, &self.registry).expect("the same folder");
     }
 
+    /// The path of the registry file.
+    pub fn registry(&self) -> &Path {
+        &self.registry
+    }
+
     /// The folder of this proxy's files.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -4,7 +4,9 @@
 use e2e::proxy::Setup;
 use e2e::{traces, wait, GitHub, Proxy, TOKEN};
 use github_simulator::{Content, Document};
+use rustix::fs::{mkfifoat, Mode, CWD};
 use serde_json::json;
+use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
@@ -315,6 +317,45 @@ async fn a_changed_file_is_taken_over_without_a_lost_request() {
         "{}",
         stats.ours()
     );
+}
+
+/// What is no registry at all in its place is refused, and does not keep the next good one from
+/// being seen: a pipe that nobody writes to, a file without an end, a folder, nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_file_does_not_end_the_following() {
+    let (_github, proxy) = e2e::start().await;
+    let path = proxy.registry();
+    let said = |text: &str| proxy.process().stderr().matches(text).count();
+    let ask = |token: String| {
+        let request = proxy.request("GET", "/rate_limit");
+        request
+            .header("authorization", &format!("token {token}"))
+            .send()
+    };
+    for (number, reason) in ["the file is empty", "at most", "cannot be read", "No such"]
+        .into_iter()
+        .enumerate()
+    {
+        let before = said(reason);
+        std::fs::remove_file(path).expect("a registry");
+        match number {
+            0 => mkfifoat(CWD, path, Mode::RUSR).expect("a pipe"),
+            1 => symlink("/dev/zero", path).expect("a link"),
+            2 => std::fs::create_dir(path).expect("a folder"),
+            _ => {}
+        }
+        wait::until(reason, || async { (said(reason) > before).then_some(()) }).await;
+        assert_eq!(ask(TOKEN.to_owned()).await.status, 200);
+        if number == 2 {
+            std::fs::remove_dir(path).expect("an empty folder");
+        }
+        let more = format!("{}  - name: n\n    token: new{number}\n", e2e::REGISTRY);
+        proxy.replace_registry(&more);
+        wait::until("the new client", || async {
+            (ask(format!("new{number}")).await.status == 200).then_some(())
+        })
+        .await;
+    }
 }
 
 /// What is under way while the registry changes goes on: a long download arrives whole.
