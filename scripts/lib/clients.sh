@@ -1,12 +1,15 @@
 # shellcheck shell=bash
 # The real clients that the end-to-end tests run: Python's in a virtual environment, Node's in a
 # node_modules beside the node that runs them, each exactly as pinned, with its digest, in
-# tests/clients. Sourced after common.sh, debian.sh and test_tools.sh.
+# tests/clients; Go's where Debian's packages put them. Sourced after common.sh, debian.sh and
+# test_tools.sh.
 
 PYTHON_PINS=$ROOT/tests/clients/python/requirements.txt
 PYTHON_CLIENTS=$TOOLS/clients/python
 NODE_PINS=$ROOT/tests/clients/node
 NODE_CLIENTS=$TOOLS/clients/node
+# shellcheck disable=SC2034  # used by scripts/setup
+GO_LIBRARIES=/usr/share/gocode/src/github.com
 
 # The first python3 that can make a virtual environment; Debian's alone cannot.
 python_with_venv() {

@@ -7,6 +7,13 @@ use serde_json::json;
 /// Where GitHub's own errors point.
 const DOCUMENTATION: &str = "https://docs.github.com/rest";
 
+/// Where its refusals for primary limits point.
+const RATE_LIMITS: &str = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api";
+
+/// Where those for secondary limits point. By its end, clients such as go-github tell them apart.
+const SECONDARY_LIMITS: &str = "https://docs.github.com/rest/overview/\
+rate-limits-for-the-rest-api#about-secondary-rate-limits";
+
 /// How GitHub describes the JSON that it sends, in `X-GitHub-Media-Type`.
 pub const MEDIA_TYPE: &str = "github.v3; format=json";
 
@@ -111,6 +118,14 @@ impl Refusal {
         }
     }
 
+    fn documentation(&self) -> &'static str {
+        match self {
+            Self::PoolExhausted { .. } | Self::Budget { .. } => RATE_LIMITS,
+            Self::PoolPaused { .. } => SECONDARY_LIMITS,
+            _ => DOCUMENTATION,
+        }
+    }
+
     /// The response's fields, without the status.
     pub fn headers(&self) -> Headers {
         let mut headers = Headers::default();
@@ -155,7 +170,7 @@ impl Refusal {
     pub fn body(&self) -> String {
         json!({
             "message": self.message(),
-            "documentation_url": DOCUMENTATION,
+            "documentation_url": self.documentation(),
             "status": self.status().to_string(),
         })
         .to_string()
@@ -191,5 +206,19 @@ mod tests {
             assert!(body["documentation_url"].is_string());
         }
         assert!(Refusal::NoToken.headers().has("www-authenticate"));
+    }
+
+    /// Octokit knows a secondary limit by the message, go-github by the end of the page's address.
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn a_secondary_limit_is_known_by_its_page_too() {
+        let paused = Refusal::PoolPaused {
+            reset: 1_700_000_060,
+            retry_after: 60,
+        };
+        let body: serde_json::Value = serde_json::from_str(&paused.body()).unwrap();
+        let text = |member: &str| body[member].as_str().unwrap_or_default();
+        assert!(text("documentation_url").ends_with("secondary-rate-limits"));
+        assert!(text("message").contains("secondary rate limit"));
     }
 }

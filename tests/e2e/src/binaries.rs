@@ -49,6 +49,11 @@ pub fn node_modules() -> PathBuf {
     tool("clients/node/node_modules")
 }
 
+/// Where the program of `tests/clients/go` is kept once it is compiled.
+pub fn go_clients() -> PathBuf {
+    target().join("tools/clients/go")
+}
+
 /// The folder with a folder for each version of Envoy that is installed.
 pub fn envoy_versions() -> PathBuf {
     target().join("tools/envoy")

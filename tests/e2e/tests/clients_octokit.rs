@@ -38,6 +38,17 @@ async fn graphql() {
     assert_eq!(seen["byHand"].as_array().map(Vec::len), Some(3));
 }
 
+/// `@actions/github`, which finds the API in the environment that a runner gives: a comment that is
+/// kept up to date, pull requests with their files and labels, GraphQL.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_workflow() {
+    let flow = clients::node("actions_github.mjs").writes();
+    let seen = flow.compare().await;
+    assert_eq!(seen["context"][0], "{api}");
+    assert_eq!([&seen["sticky"][0][0], &seen["sticky"][1][0]], [201, 200]);
+    assert_eq!(seen["issues"].as_array().map(Vec::len), Some(37));
+}
+
 /// The throttling and the retry plugin: the limits are used up in the middle of the flow, a server
 /// fails, a secondary limit is hit. Octokit waits as it would for GitHub, and gets there.
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
-//! The comparison of clients would notice one that goes elsewhere: the trap catches what Python
-//! and Node.js send to another machine.
+//! The comparison of clients would notice one that goes elsewhere: the trap catches what Python,
+//! Node.js and Go send to another machine.
 
 use e2e::clients::{self, Flow, Mount, World};
 use e2e::{binaries, GitHub};
@@ -22,6 +22,12 @@ async fn python_is_caught() {
 #[should_panic(expected = "wanted out")]
 async fn node_is_caught() {
     run(clients::node("stray.mjs")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[should_panic(expected = "wanted out")]
+async fn go_is_caught() {
+    run(clients::go("stray")).await;
 }
 
 /// What came to the simulator without a credential of the pool did not come through a proxy.

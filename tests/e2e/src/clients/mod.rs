@@ -42,7 +42,7 @@ mod scarce;
 pub mod trap;
 pub mod world;
 
-pub use languages::{node, python};
+pub use languages::{go, node, python};
 pub use place::{Mount, Place};
 pub use program::Flow;
 pub use scarce::scarce;

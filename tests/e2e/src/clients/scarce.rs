@@ -5,6 +5,11 @@ use github_simulator::Action;
 use serde_json::json;
 use std::collections::BTreeMap;
 
+/// What GitHub named in refusals of secondary limits until 2023. Go programs know them by the end of
+/// it; in later versions of go-github that of today's page, `#about-secondary-rate-limits`, will do.
+const PAGE: &str = "https://docs.github.com/en/rest/overview/resources-in-the-rest-api\
+#secondary-rate-limits";
+
 /// Three requests in three seconds, a server that fails twice, and two refusals of a secondary
 /// limit: one for each token of the pool.
 pub fn scarce(github: &GitHub) {
@@ -21,7 +26,7 @@ pub fn scarce(github: &GitHub) {
 try again.";
     let refusal = Action::Status {
         status: 403,
-        body: Some(json!({"message": message}).to_string()),
+        body: Some(json!({"message": message, "documentation_url": PAGE}).to_string()),
         headers: BTreeMap::from([("retry-after".to_owned(), "1".to_owned())]),
     };
     github.fail_next(2, "/banned", refusal);

@@ -31,6 +31,10 @@ pub fn dispatch(
                 Value::clone,
             ))
         }
+        ("GET", ["assignees", login]) => {
+            let may_be = get(world, id)?.has_collaborator(login);
+            may_be.then(Reply::no_content).ok_or_else(Reply::not_found)
+        }
         ("GET", ["issues"]) => list(call, world, id),
         ("POST", ["issues"]) => create(call, world, id),
         ("GET", ["issues", "comments"]) => {

@@ -130,12 +130,7 @@ fn small(call: &Call<'_>, world: &mut World, id: u64, path: &[&str]) -> Result<R
             )
         }
         ("GET", ["collaborators", login]) => {
-            let member = repo.owner.eq_ignore_ascii_case(login)
-                || repo
-                    .collaborators
-                    .iter()
-                    .any(|known| known.eq_ignore_ascii_case(login));
-            if member {
+            if repo.has_collaborator(login) {
                 Reply::no_content()
             } else {
                 Reply::not_found()

@@ -214,6 +214,12 @@ impl Repo {
         }
     }
 
+    /// Whether it is theirs, or they were added to it.
+    pub fn has_collaborator(&self, login: &str) -> bool {
+        let is_theirs = |name: &String| name.eq_ignore_ascii_case(login);
+        is_theirs(&self.owner) || self.collaborators.iter().any(is_theirs)
+    }
+
     /// Owner and name.
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.owner, self.name)
