@@ -148,10 +148,10 @@ impl Memory {
         change
     }
 
-    /// Notes that GitHub confirmed the entry under `key` just now. `false` when it is not there.
-    pub fn confirm(&self, shared: &dyn SharedData, key: &Key, now: u64) -> bool {
+    /// Notes that GitHub confirmed the entry under `key`, as it was at `confirmed_at`. `false` when it is not there.
+    pub fn confirm(&self, shared: &dyn SharedData, key: &Key, confirmed_at: u64, now: u64) -> bool {
         touch(shared, key, |record| {
-            record.confirmed_at = record.confirmed_at.max(now);
+            record.confirmed_at = record.confirmed_at.max(confirmed_at);
             record.used_at = now;
         })
     }
@@ -271,7 +271,7 @@ mod tests {
         memory.put(&map, &entry(1, 100, 0), 0);
         assert_eq!(memory.get(&map, &key(1), 10_000).unwrap().body(), [1; 100]);
         assert!(memory.get(&map, &key(1), 10_001).is_none());
-        memory.confirm(&map, &key(1), 9_000);
+        memory.confirm(&map, &key(1), 9_000, 9_000);
         assert_eq!(
             memory.get(&map, &key(1), 19_000).unwrap().confirmed_at,
             9_000

@@ -3,8 +3,10 @@
 
 pub mod breaker;
 pub mod cluster;
+pub mod directive;
 pub mod entry;
 pub mod key;
 pub mod memory;
 pub mod policy;
 pub mod status;
+pub mod written;

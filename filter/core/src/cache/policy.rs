@@ -5,6 +5,7 @@
 //! for a credential of that pool, so `Cache-Control: private` and `Authorization` do not
 //! forbid storing it.
 
+use crate::cache::directive::Directives;
 use crate::cache::key::SELECTING;
 use crate::header::Headers;
 
@@ -63,25 +64,12 @@ pub fn classify(method: &str, path: &str, request: &Headers, has_body: bool) -> 
         .into_iter()
         .chain(personal)
         .any(|name| request.has(name))
-        || has_directive(request, "no-store")
+        || Directives::of(request).no_store
         || has_body
     {
         return Cacheability::Bypass;
     }
     Cacheability::Cacheable
-}
-
-/// Whether the request's Cache-Control has a directive (RFC 9111 §5.2.1).
-fn has_directive(headers: &Headers, directive: &str) -> bool {
-    headers.all("cache-control").any(|list| {
-        list.split(|byte| *byte == b',').any(|member| {
-            let name = member
-                .split(|byte| *byte == b'=')
-                .next()
-                .unwrap_or_default();
-            name.trim_ascii().eq_ignore_ascii_case(directive.as_bytes())
-        })
-    })
 }
 
 /// Whether a complete response to a GET may be stored and revalidated later.
@@ -109,7 +97,7 @@ pub fn shareable(status: u16, response: &Headers) -> bool {
 /// Only identity bodies are kept: the decompressor in front of the filter saw to that.
 fn readable(response: &Headers) -> bool {
     !response.has("content-encoding")
-        && !has_directive(response, "no-store")
+        && !Directives::of(response).no_store
         && vary_members(response).all(|name| name != "*")
 }
 

@@ -2,6 +2,7 @@
 //! (`Cache-Control`, RFC 9111 §5.2.1), else what the registry says of it. Without either, nothing
 //! is kept. It never looks at the document.
 
+use crate::cache::directive::Directives;
 use crate::header::Headers;
 
 /// The longest time, seconds.
@@ -22,7 +23,8 @@ impl Wish {
     /// The wish of a client with this registry entry and this request.
     pub fn of(request: &Headers, registered: Option<u64>) -> Self {
         let directives = Directives::of(request);
-        match (directives.refuses, directives.max_age, registered) {
+        let refuses = directives.no_cache || directives.no_store;
+        match (refuses, directives.max_age, registered) {
             (false, Some(1..), _) | (false, None, Some(_)) => {
                 let seconds = directives.max_age.or(registered).unwrap_or_default();
                 Self::Within(seconds.min(LONGEST))
@@ -30,34 +32,6 @@ impl Wish {
             (_, _, Some(_)) => Self::Around,
             (_, _, None) => Self::Nothing,
         }
-    }
-}
-
-#[derive(Default)]
-struct Directives {
-    /// `no-cache` or `no-store`.
-    refuses: bool,
-    max_age: Option<u64>,
-}
-
-impl Directives {
-    fn of(request: &Headers) -> Self {
-        let mut found = Self::default();
-        let lists = request.all("cache-control");
-        for member in lists.flat_map(|list| list.split(|byte| *byte == b',')) {
-            let member = String::from_utf8_lossy(member).to_ascii_lowercase();
-            let (name, value) = member.split_once('=').unwrap_or((&member, ""));
-            match name.trim() {
-                "no-cache" | "no-store" => found.refuses = true,
-                // Of several, the strictest; what is no number is as good as 0.
-                "max-age" => {
-                    let seconds = value.trim().trim_matches('"').parse().unwrap_or(0);
-                    found.max_age = Some(found.max_age.map_or(seconds, |it: u64| it.min(seconds)));
-                }
-                _ => {}
-            }
-        }
-        found
     }
 }
 

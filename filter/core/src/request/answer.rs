@@ -9,6 +9,7 @@ use crate::cache::entry::Entry;
 use crate::cache::key::Key;
 use crate::cache::policy;
 use crate::cache::status::{CacheStatus, Forwarded as Why};
+use crate::cache::written;
 use crate::flight::{Answer, Landing};
 use crate::graphql;
 use crate::header::Headers;
@@ -119,6 +120,9 @@ impl Forwarded {
             return reading;
         }
         let admitted = &self.errand.admitted;
+        if !admitted.only_reads() && (200..400).contains(&response.status) {
+            written::note(world.shared, &admitted.target, world.now);
+        }
         let resource = rate.as_ref().map_or(admitted.resource, |r| &r.resource);
         effects.push(Effect::Record(Metric::upstream(
             &admitted.client,
@@ -248,7 +252,10 @@ impl Forwarded {
         if self.asked == Asked::Computed {
             effects.push(Effect::Record(Metric::prediction("confirmed")));
         }
-        let (mut entry, written) = refresh(entry, in_cluster, &response.headers, world, effects);
+        let confirmed_at = admitted.confirmed_at(self.asked_at, world);
+        let headers = &response.headers;
+        let (mut entry, written) =
+            refresh(entry, in_cluster, headers, confirmed_at, world, effects);
         let deposit = written.then(|| entry.clone());
         collect::release(&mut admitted, deposit, world, effects);
         let answer = Answer {
@@ -361,6 +368,7 @@ fn refresh(
     entry: Entry,
     in_cluster: Option<u64>,
     headers: &Headers,
+    confirmed_at: u64,
     world: &World<'_>,
     effects: &mut Vec<Effect>,
 ) -> (Entry, bool) {
@@ -375,11 +383,11 @@ fn refresh(
     // This answer carries the new Date even where it is not worth storing.
     let mut entry = entry;
     entry.head.headers = headers;
-    if !changed && !fading && memory.confirm(world.shared, &key, world.now) {
-        entry.confirmed_at = world.now;
+    if !changed && !fading && memory.confirm(world.shared, &key, confirmed_at, world.now) {
+        entry.confirmed_at = confirmed_at;
         return (entry, false);
     }
-    let entry = entry.with(entry.head.clone(), world.now);
+    let entry = entry.with(entry.head.clone(), confirmed_at);
     let change = memory.put(world.shared, &entry, world.now);
     effects.extend(Metric::memory(change).into_iter().map(Effect::Record));
     (entry, changed || fading)

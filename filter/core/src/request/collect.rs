@@ -107,9 +107,7 @@ impl Collecting {
         if query && !graphql::is_answer(writer.body()) {
             return self.give_up(true, world, effects);
         }
-        // The age of what nobody will confirm counts from the question: what was written between
-        // that and the answer may be missing in it.
-        let confirmed_at = if query { self.copy.asked_at } else { world.now };
+        let confirmed_at = self.admitted.confirmed_at(self.copy.asked_at, world);
         let predictable = self.copy.storable && self.predictable(writer.body(), effects);
         let key = if self.copy.storable {
             self.admitted.key
@@ -128,7 +126,7 @@ impl Collecting {
         if self.refuted(&entry) {
             effects.push(Effect::Record(Metric::prediction("refuted")));
             entry.head.predictable = false;
-            entry = entry.with(entry.head.clone(), world.now);
+            entry = entry.with(entry.head.clone(), confirmed_at);
         }
         let change = world.proxy.memory.put(world.shared, &entry, world.now);
         effects.extend(Metric::memory(change).into_iter().map(Effect::Record));

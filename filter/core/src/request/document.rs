@@ -7,7 +7,6 @@
 
 use super::errand::{Errand, RequestBody, LONGEST_HELD};
 use super::{lead, serve, Admitted, Effect, Phase, World};
-use crate::cache::entry::Entry;
 use crate::cache::status::CacheStatus;
 use crate::graphql::history::History;
 use crate::graphql::wish::Wish;
@@ -214,35 +213,5 @@ impl Admitted {
     /// for its age: all other requests.
     pub(super) fn max_age(&self) -> Option<u64> {
         self.document?.max_age
-    }
-
-    /// Whether `entry` may answer without GitHub being asked. A query's must be younger than the
-    /// client allows, and asked for after the client's last write was over.
-    pub(super) fn is_fresh(&self, entry: &Entry, world: &World<'_>) -> bool {
-        let age = world.now.saturating_sub(entry.confirmed_at);
-        let Some(max_age) = self.max_age() else {
-            let seconds = world.proxy.config.cache.serve_fresh_seconds;
-            return age < seconds.saturating_mul(1_000);
-        };
-        age < max_age && entry.confirmed_at > History::of(world.shared, &self.client).wrote_at
-    }
-
-    /// When it asks, Unix milliseconds, for the age of the answer: later than each write of the
-    /// client that is over, also where both are in one millisecond.
-    pub(super) fn asks_at(&self, world: &World<'_>) -> u64 {
-        if self.max_age().is_none() {
-            return world.now;
-        }
-        let wrote_at = History::of(world.shared, &self.client).wrote_at;
-        world.now.max(wrote_at.saturating_add(1))
-    }
-
-    /// Whether an answer that this request waited for may be its own.
-    pub(super) fn may_share(&self, entry: &Entry, world: &World<'_>) -> bool {
-        if self.max_age().is_some() {
-            return self.is_fresh(entry, world);
-        }
-        // Nothing older than this request may answer it.
-        entry.confirmed_at >= self.started
     }
 }

@@ -73,7 +73,9 @@ impl Errand {
             Part::Cached { entry, .. } => entry,
             Part::Around(_) => None,
         };
-        (admitted, entry.filter(|it| serve::may_be_stale(it, world)))
+        let entry = entry.filter(|it| serve::may_be_stale(it, world));
+        let entry = entry.filter(|it| admitted.is_valid(it, world));
+        (admitted, entry)
     }
 }
 

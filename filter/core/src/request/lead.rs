@@ -274,10 +274,9 @@ fn follow(
         .proxy
         .memory
         .get(world.shared, &key, world.now)
-        .filter(|entry| entry.selected_by(&admitted.headers))
-        .filter(|entry| admitted.may_share(entry, world));
+        .filter(|entry| entry.selected_by(&admitted.headers));
     match entry {
-        Some(entry) => {
+        Some(entry) if admitted.may_share(&entry, world) => {
             let why = if answer.warm {
                 Why::Stale(answer.status)
             } else {
@@ -291,7 +290,11 @@ fn follow(
                 effects,
             )
         }
-        None => Errand::about(admitted, None, None).depart(world, effects),
+        entry => {
+            // It may still be confirmed, unless it was left for the followers alone.
+            let entry = entry.filter(|_| !answer.followers_only);
+            Errand::about(admitted, entry, None).depart(world, effects)
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod effect;
 mod errand;
 mod event;
 mod failover;
+mod fresh;
 mod lead;
 mod notes;
 mod pass;

@@ -225,15 +225,3 @@ fn a_body_that_is_cut_or_too_large_is_not_stored() {
         "github-proxy; fwd=miss"
     );
 }
-
-#[test]
-fn fresh_entries_are_served_unasked_only_where_configured() {
-    let mut fixture = Fixture::new("\"serve_fresh_seconds\":5");
-    fixture.warm("one");
-    fixture.now += 4_000;
-    let flow = fixture.get();
-    assert_eq!(flow.cache_status(), "github-proxy; hit");
-    assert_eq!(flow.reply().unwrap().headers.text("age"), Some("4"));
-    fixture.now += 1_000;
-    assert!(fixture.get().forwarded("if-none-match").is_some());
-}

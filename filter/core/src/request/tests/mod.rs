@@ -4,6 +4,7 @@
 mod cache;
 mod cluster;
 mod flights;
+mod fresh;
 mod graphql;
 mod graphql_cache;
 mod guards;
