@@ -72,19 +72,18 @@ impl Forwarded {
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let reading = self.book(&response, world, effects);
+        let reading = self.arrived(&response, world, effects);
         let held = Vec::new();
         if response.local {
+            self.book(&response, false, world, effects);
             return self.conclude(response, Delivery::Stream { held, end }, world, effects);
         }
         match reading {
-            Reading::Refused(refusal) => self.refused(
-                refusal,
-                response,
-                Delivery::Stream { held, end },
-                world,
-                effects,
-            ),
+            Reading::Refused(refusal) => {
+                self.book(&response, true, world, effects);
+                let delivery = Delivery::Stream { held, end };
+                self.refused(refusal, response, delivery, world, effects)
+            }
             Reading::Unclear if !end && world.proxy.config.pool.inspect_bodies => {
                 Phase::Judging(Box::new(Judging {
                     forwarded: self,
@@ -92,32 +91,42 @@ impl Forwarded {
                 }))
             }
             Reading::Unclear | Reading::Fine => {
+                self.book(&response, false, world, effects);
                 self.accepted(&response, world, effects);
                 self.conclude(response, Delivery::Stream { held, end }, world, effects)
             }
         }
     }
 
-    /// Counts an answer and keeps what it says about the rate limit. Returns what its header
-    /// section says about the credential.
-    pub(super) fn book(
-        &mut self,
+    /// Takes the time of an answer. Returns what its header section says about the credential.
+    pub(super) fn arrived(
+        &self,
         response: &Response,
         world: &World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Reading {
+        let duration = world.now.saturating_sub(self.sent_at);
+        effects.push(Effect::Record(Metric::upstream_duration(duration)));
+        let graphql = self.errand.admitted.is_graphql();
+        refusal::read(response.status, &response.headers, graphql)
+    }
+
+    /// Counts an answer and keeps what it says about the rate limit. `refused`: it is about the
+    /// credential, not about what was asked.
+    pub(super) fn book(
+        &mut self,
+        response: &Response,
+        refused: bool,
+        world: &World<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
         // GitHub counts what it answers, but for a 304, for requests past a limit, and for
         // credentials that it does not know.
-        let graphql = self.errand.admitted.is_graphql();
-        let reading = refusal::read(response.status, &response.headers, graphql);
-        let refused = matches!(reading, Reading::Refused(_));
         let counted = !response.local && !refused && !matches!(response.status, 304 | 401);
         let rate = Rate::of(&response.headers).filter(|_| !response.local);
         let learnt = self.settle(counted, rate.as_ref(), world);
-        let duration = world.now.saturating_sub(self.sent_at);
-        effects.push(Effect::Record(Metric::upstream_duration(duration)));
         if response.local {
-            return reading;
+            return;
         }
         let admitted = &self.errand.admitted;
         if !admitted.only_reads() && (200..400).contains(&response.status) {
@@ -141,7 +150,6 @@ impl Forwarded {
         if let Some(learnt) = learnt {
             self.report(&learnt, world, effects);
         }
-        reading
     }
 
     /// Shows what is known of a resource, and what changed.

@@ -39,13 +39,14 @@ impl Judging {
             return Phase::Judging(self);
         }
         let Self {
-            forwarded,
+            mut forwarded,
             response,
         } = *self;
         let verdict = Some(&held)
             .filter(|held| held.len() <= longest)
             .and_then(|held| refusal::read_body(response.status, &response.headers, held));
         let delivery = Delivery::Stream { held, end };
+        forwarded.book(&response, verdict.is_some(), world, effects);
         match verdict {
             Some(refusal) => forwarded.refused(refusal, response, delivery, world, effects),
             None => {
@@ -133,13 +134,14 @@ impl Forwarded {
         let (headers, body) = answer.unwrap_or_default();
         let mut response = Response::new(headers, false);
         response.local = is_envoys(&response);
-        let reading = self.book(&response, world, effects);
+        let reading = self.arrived(&response, world, effects);
         let refusal = match reading {
             _ if response.local => None,
             Reading::Refused(refusal) => Some(refusal),
             Reading::Unclear => refusal::read_body(response.status, &response.headers, &body),
             Reading::Fine => None,
         };
+        self.book(&response, refusal.is_some(), world, effects);
         match refusal {
             Some(refusal) => self.refused(refusal, response, Delivery::Whole(body), world, effects),
             None => {

@@ -459,7 +459,14 @@ fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase
             it.settle(true, None, world);
             Some(it.errand.admitted)
         }
-        Phase::Judging(it) => Some(it.forwarded.errand.admitted),
+        Phase::Judging(it) => {
+            let Judging {
+                mut forwarded,
+                response,
+            } = *it;
+            forwarded.book(&response, false, world, effects);
+            Some(forwarded.errand.admitted)
+        }
         Phase::Collecting(it) => Some(it.admitted),
         Phase::Passing(it) => {
             it.closed.report(world, effects);

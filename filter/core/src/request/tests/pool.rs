@@ -87,6 +87,19 @@ fn a_refused_credential_hands_over_unnoticed() {
             flow.recorded(&format!("github_proxy_failovers.reason={reason};")),
             "{reason}"
         );
+        let cost = |cost: &str| {
+            flow.effects.iter().any(|effect| match effect {
+                Effect::Record(metric) => {
+                    metric.name.contains("upstream_requests")
+                        && metric.name.contains(&format!("cost=.={cost};"))
+                }
+                _ => false,
+            })
+        };
+        assert!(
+            cost("free") && !cost("counted"),
+            "{reason}: GitHub did not act"
+        );
         let second = flow.resent("authorization").unwrap();
         assert_ne!(first, second);
         let tag = format!("\"{}\"", etag::predict(None, &second, b"one"));
