@@ -129,6 +129,24 @@ async fn a_connection_is_kept_alive() {
     assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2);
 }
 
+/// Some proxies in front speak HTTP/1.0 (nginx by default): no chunks, the end is that of the
+/// connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn http_1_0_is_answered() {
+    let (github, proxy) = e2e::start().await;
+    github.put_json("/things/1", json!({"order": "only"}));
+    for _ in 0..2 {
+        let request = format!(
+            "GET /things/1 HTTP/1.0\r\nhost: x\r\nuser-agent: e2e\r\nauthorization: token {TOKEN}\r\n\r\n"
+        );
+        let answer = raw::until_closed(proxy.address(), request.as_bytes()).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert_eq!(raw::status(&answer), 200, "{answer}");
+        assert!(answer.ends_with("\r\n\r\n{\"order\":\"only\"}"), "{answer}");
+    }
+    assert_eq!(github.counted(), 1);
+}
+
 /// curl asks before it sends a large body; it is told to go on, and when it may not, why.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_asks_before_it_sends_is_answered() {
