@@ -372,6 +372,41 @@ async fn graphql_has_defaults_orders_searches_and_introspection() {
     assert_eq!(again["errors"][0]["type"], "UNPROCESSABLE");
 }
 
+/// What Renovate asks in order to find out what is new.
+#[tokio::test]
+async fn graphql_lists_refs_by_name_and_by_date() {
+    let fixture = Fixture::usual().await;
+    let git = "/repos/octocat/hello-world/git";
+    let (_, latest) = fixture.read(&format!("{git}/ref/heads/topic-3")).await;
+    let new = json!({"ref": "refs/tags/a", "sha": latest["object"]["sha"]});
+    let refs = format!("{git}/refs");
+    assert_eq!(fixture.json(Method::POST, &refs, new).await.0, 201);
+    for (order, names) in [
+        ("ALPHABETICAL", ["v1.0.0", "a"]),
+        ("TAG_COMMIT_DATE", ["a", "v1.0.0"]),
+    ] {
+        let query = format!(
+            "{{ repository(owner: \"octocat\", name: \"hello-world\") {{ autoMergeAllowed \
+              refs(first: 100, refPrefix: \"refs/tags/\", orderBy: {{field: {order}, direction: DESC}}) \
+              {{ nodes {{ name target {{ ... on Commit {{ oid committedDate }} }} }} }} }} }}"
+        );
+        let (_, answer) = fixture
+            .json(Method::POST, "/graphql", json!({"query": query}))
+            .await;
+        let nodes = answer["data"]["repository"]["refs"]["nodes"]
+            .as_array()
+            .expect("refs");
+        let found: Vec<&str> = nodes
+            .iter()
+            .filter_map(|node| node["name"].as_str())
+            .collect();
+        assert_eq!(found, names, "{order}");
+        assert!(nodes
+            .iter()
+            .all(|node| node["target"]["committedDate"].is_string()));
+    }
+}
+
 #[tokio::test]
 async fn an_enterprise_server_is_mounted_below_api() {
     let options = Options {

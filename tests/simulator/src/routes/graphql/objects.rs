@@ -70,6 +70,8 @@ pub fn repository(call: &Call<'_>, world: &World, repo: &Repo) -> Value {
         "hasIssuesEnabled": repo.has_issues,
         "hasProjectsEnabled": true,
         "hasWikiEnabled": true,
+        "hasVulnerabilityAlertsEnabled": false,
+        "autoMergeAllowed": false,
         "mergeCommitAllowed": true,
         "rebaseMergeAllowed": true,
         "squashMergeAllowed": true,
@@ -96,15 +98,24 @@ pub fn repository(call: &Call<'_>, world: &World, repo: &Repo) -> Value {
         "createdAt": iso(repo.created),
         "updatedAt": iso(repo.updated),
         "pushedAt": iso(repo.pushed),
-        "defaultBranchRef": {
-            "__typename": "Ref",
-            "name": repo.default_branch,
-            "prefix": "refs/heads/",
-            "target": {
-                "__typename": "Commit",
-                "oid": repo.resolve(""),
-            },
-        },
+        "defaultBranchRef": reference(repo, "refs/heads/", &repo.default_branch),
+    })
+}
+
+/// A branch or tag.
+pub fn reference(repo: &Repo, prefix: &str, name: &str) -> Value {
+    let commit = repo.refs.get(&format!("{prefix}{name}"));
+    let commit = commit.and_then(|sha| repo.git.commit(sha));
+    json!({
+        "__typename": "Ref",
+        "name": name,
+        "prefix": prefix,
+        "target": commit.map(|commit| json!({
+            "__typename": "Commit",
+            "oid": commit.sha,
+            "committedDate": iso(commit.date),
+            "message": commit.message,
+        })),
     })
 }
 

@@ -123,6 +123,7 @@ impl<'a> Query<'a> {
                     let found = found.map(|it| objects::release(call, world, repo, it));
                     Some(self.cut(below, &found.unwrap_or_default()))
                 }
+                "refs" => Some(self.refs(repo, field)),
                 "label" => {
                     let name = self.argument(field, "name");
                     let name = name.as_str().unwrap_or_default().to_lowercase();
@@ -142,6 +143,24 @@ impl<'a> Query<'a> {
                 _ => None,
             }
         })
+    }
+
+    /// The branches or tags of a repository, by name or by the date of their commits.
+    fn refs(&self, repo: &Repo, field: &'a Field<'a, String>) -> Result<Value, Problem> {
+        let prefix = self.argument(field, "refPrefix");
+        let prefix = prefix.as_str().unwrap_or_default();
+        let names = repo
+            .refs
+            .keys()
+            .filter_map(|name| name.strip_prefix(prefix));
+        let mut found: Vec<Value> = names
+            .map(|name| objects::reference(repo, prefix, name))
+            .collect();
+        let by = text(&self.argument(field, "orderBy"), "field");
+        if by.as_deref() == Some("TAG_COMMIT_DATE") {
+            found.sort_by_key(|it| it.get("target").and_then(|it| text(it, "committedDate")));
+        }
+        self.connection(field, &found, |reference, set| self.cut(set, reference))
     }
 
     /// The issues or pull requests of a repository, by state, labels, author, assignee and branch.
