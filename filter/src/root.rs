@@ -12,7 +12,7 @@ use github_proxy_core::flight::{self, Waiter};
 use github_proxy_core::generation::{Generation, News, Offer};
 use github_proxy_core::metric::Metric;
 use github_proxy_core::pool::refusal;
-use github_proxy_core::pool::upkeep::Exchange;
+use github_proxy_core::pool::upkeep::{Exchange, Poll};
 use github_proxy_core::request::{Event, Proxy};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
@@ -100,7 +100,14 @@ impl Root {
                 };
                 upkeep::exchanged(proxy, member, answer)
             }
-            Purpose::Poll(member) => upkeep::polled(proxy, member, status, body),
+            Purpose::Poll(member) => {
+                let answer = Poll {
+                    status,
+                    body,
+                    retry_after,
+                };
+                upkeep::polled(proxy, member, answer)
+            }
             Purpose::Report(budget, report) => {
                 upkeep::reported(&self.vm, self.id, proxy, &budget, &report, status, body);
                 return;

@@ -9,7 +9,7 @@ use github_proxy_core::cache::cluster::{self, Call, Operation};
 use github_proxy_core::config::{Config, CredentialKind};
 use github_proxy_core::metric::Metric;
 use github_proxy_core::pool::app;
-use github_proxy_core::pool::upkeep::{self, Chore, Exchange, TIMEOUT_MILLIS};
+use github_proxy_core::pool::upkeep::{self, Chore, Exchange, Poll, TIMEOUT_MILLIS};
 use github_proxy_core::request::{Effect, Proxy};
 use github_proxy_core::survey;
 use std::time::Duration;
@@ -139,7 +139,12 @@ fn start(vm: &Vm, root: u32, proxy: &Proxy, chore: Chore<'_>) -> Vec<Effect> {
                 authorization.expose(),
                 purpose,
             ) {
-                return upkeep::polled(proxy, &Shared, member, 0, &[], host::now());
+                let nothing = Poll {
+                    status: 0,
+                    body: &[],
+                    retry_after: None,
+                };
+                return polled(proxy, member, nothing);
             }
         }
     }
@@ -181,8 +186,8 @@ pub fn exchanged(proxy: &Proxy, member: usize, answer: Exchange<'_>) -> Vec<Effe
 }
 
 /// Takes the answer to a poll.
-pub fn polled(proxy: &Proxy, member: usize, status: u16, body: &[u8]) -> Vec<Effect> {
-    upkeep::polled(proxy, &Shared, member, status, body, host::now())
+pub fn polled(proxy: &Proxy, member: usize, answer: Poll<'_>) -> Vec<Effect> {
+    upkeep::polled(proxy, &Shared, member, answer, host::now())
 }
 
 /// Chores lead to stats and log lines only.

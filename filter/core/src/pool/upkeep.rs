@@ -4,8 +4,10 @@
 
 use super::app::{self, Token};
 use super::rate::{resource_name, Rate};
+use super::refusal::{self, CredentialRefusal};
 use super::{Kind, Member, Pool};
 use crate::budget::{Budget, Report};
+use crate::header::Headers;
 use crate::metric::Metric;
 use crate::request::{Effect, Proxy};
 use crate::secret::Secret;
@@ -212,13 +214,13 @@ fn renewed(
     }
 }
 
-/// Takes the answer to a poll; status 0 when there was none.
+/// Takes the answer to a poll; status 0 when there was none. It is free, but may meet a secondary
+/// limit as any other request.
 pub fn polled(
     proxy: &Proxy,
     shared: &dyn SharedData,
     member: usize,
-    status: u16,
-    body: &[u8],
+    answer: Poll<'_>,
     now: u64,
 ) -> Vec<Effect> {
     let Some(member) = proxy.pool.members.get(member) else {
@@ -230,9 +232,9 @@ pub fn polled(
         .health
         .change(shared, |health| health.poll.done(next));
     let mut effects = Vec::new();
-    match status {
-        200 => {
-            for rate in rates(body) {
+    match answer.refusal() {
+        _ if answer.status == 200 => {
+            for rate in rates(answer.body) {
                 member.rates.learn(shared, &rate, now);
                 let known = member.rates.get(shared, &rate.resource);
                 let known = known.map_or(rate, |standing| standing.rate);
@@ -243,7 +245,7 @@ pub fn polled(
                 effects.push(Effect::Warn(line));
             }
         }
-        401 => {
+        Some(CredentialRefusal::Rejected) => {
             let used = member
                 .grant(&member.health.get(shared), now)
                 .map(|it| it.tag);
@@ -251,10 +253,45 @@ pub fn polled(
                 effects.push(Effect::Warn(refused_line(&member.name)));
             }
         }
-        _ => {}
+        Some(CredentialRefusal::Secondary(retry_after)) => {
+            if let Some(until) = member.health.pause(shared, retry_after, now) {
+                effects.push(Effect::Warn(paused_line(&member.name, until, now)));
+            }
+        }
+        Some(CredentialRefusal::Primary) | None => {}
     }
     effects.push(state(member, shared, now));
     effects
+}
+
+/// The answer to a poll.
+#[derive(Clone, Copy, Debug)]
+pub struct Poll<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: &'a [u8],
+    /// Seconds that GitHub wants to be left alone.
+    pub retry_after: Option<u64>,
+}
+
+impl Poll<'_> {
+    fn refusal(self) -> Option<CredentialRefusal> {
+        match (self.status, self.retry_after) {
+            (401, _) => Some(CredentialRefusal::Rejected),
+            (403 | 429, Some(_)) | (429, None) => {
+                Some(CredentialRefusal::Secondary(self.retry_after))
+            }
+            (403, None) => refusal::read_body(403, &Headers::default(), self.body),
+            _ => None,
+        }
+    }
+}
+
+/// What an operator reads when GitHub wants a credential to pause.
+pub fn paused_line(name: &str, until: u64, now: u64) -> String {
+    let seconds = until.saturating_sub(now).div_ceil(1_000);
+    format!("credential {name}: paused by a secondary rate limit for {seconds} seconds")
 }
 
 /// What an operator reads when GitHub does not accept a credential.
@@ -303,6 +340,14 @@ mod tests {
 
     fn answer(status: u16, body: &[u8], retry_after: Option<u64>) -> Exchange<'_> {
         Exchange::Answered {
+            status,
+            body,
+            retry_after,
+        }
+    }
+
+    fn poll(status: u16, body: &[u8], retry_after: Option<u64>) -> Poll<'_> {
+        Poll {
             status,
             body,
             retry_after,
@@ -398,12 +443,28 @@ mod tests {
         ));
         let body =
             br#"{"resources":{"core":{"limit":10,"used":9,"remaining":1,"reset":100},"b;d":{}}}"#;
-        polled(&proxy, &map, 0, 200, body, 70_001);
+        polled(&proxy, &map, 0, poll(200, body, None), 70_001);
         let member = &proxy.pool.members[0];
         assert_eq!(member.rates.get(&map, "core").unwrap().left(70_001), 1);
-        assert!(warned(&polled(&proxy, &map, 0, 401, b"", 70_002)));
+        assert!(warned(&polled(
+            &proxy,
+            &map,
+            0,
+            poll(401, b"", None),
+            70_002
+        )));
         assert_eq!(member.state(&map, 70_002), 3);
-        assert!(warned(&polled(&proxy, &map, 0, 200, body, 70_003)));
+        assert!(warned(&polled(
+            &proxy,
+            &map,
+            0,
+            poll(200, body, None),
+            70_003
+        )));
         assert_eq!(member.state(&map, 70_003), 0);
+        let limited = poll(429, b"", Some(30));
+        assert!(warned(&polled(&proxy, &map, 0, limited, 70_004)));
+        assert_eq!(member.state(&map, 100_003), 2);
+        assert_eq!(member.state(&map, 100_004), 0);
     }
 }

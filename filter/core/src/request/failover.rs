@@ -177,10 +177,7 @@ impl Forwarded {
             }
             CredentialRefusal::Secondary(retry_after) => {
                 if let Some(until) = self.grant.health.pause(shared, retry_after, now) {
-                    effects.push(Effect::Warn(format!(
-                        "credential {name}: paused by a secondary rate limit for {} seconds",
-                        until.saturating_sub(now).div_ceil(1_000)
-                    )));
+                    effects.push(Effect::Warn(upkeep::paused_line(name, until, now)));
                 }
             }
             CredentialRefusal::Rejected => {
