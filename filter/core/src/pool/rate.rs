@@ -315,15 +315,23 @@ impl RateKey {
         })
     }
 
-    /// Notes that a resource is used up until `reset`, whatever its fields said. Returns whether
-    /// that is news.
-    pub fn exhaust(self, shared: &dyn SharedData, resource: &str, reset: u64) -> bool {
+    /// Notes that a resource is used up until `reset`, whatever its fields said. Where that is past
+    /// (clocks differ), and GitHub has said no later end of the window, it is tried again in a minute.
+    /// Returns whether that is news.
+    pub fn exhaust(self, shared: &dyn SharedData, resource: &str, reset: u64, now: u64) -> bool {
         self.change(shared, |ledger| {
             let Some(standing) = ledger.standing_mut(resource) else {
                 return false;
             };
+            let known = Some(standing.rate.reset).filter(|_| !standing.assumed);
+            let until = known.unwrap_or_default().max(reset);
+            let now = now / 1_000;
             standing.rate.remaining = 0;
-            standing.rate.reset = standing.rate.reset.max(reset);
+            standing.rate.reset = if until > now {
+                until
+            } else {
+                now + SLOW_START_WINDOW
+            };
             standing.assumed = false;
             !std::mem::replace(&mut standing.spent, true)
         })
@@ -386,6 +394,28 @@ mod tests {
             KEY.learn(&map, &rate(9, 1, 200), 100_000),
             Some(Turn::Renewed)
         );
+    }
+
+    /// A window that is only assumed is no reason to wait for its end.
+    #[test]
+    fn a_refusal_lasts_until_its_reset_or_for_a_minute() {
+        let now = 1_000_000;
+        for (known, reset, until) in [
+            (None, 1_500, 1_500),
+            (None, 990, 1_060),
+            (Some(1_700), 1_060, 1_700),
+            (Some(1_700), 990, 1_700),
+            (Some(900), 990, 1_060),
+        ] {
+            let map = Map::default();
+            match known {
+                Some(reset) => drop(KEY.learn(&map, &rate(5, 5, reset), now)),
+                None => KEY.reserve(&map, "core", 1, now),
+            }
+            assert!(KEY.exhaust(&map, "core", reset, now));
+            let standing = KEY.get(&map, "core").unwrap();
+            assert_eq!((standing.rate.remaining, standing.rate.reset), (0, until));
+        }
     }
 
     #[test]

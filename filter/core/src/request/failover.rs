@@ -169,7 +169,7 @@ impl Forwarded {
                 let reset = response.headers.text("x-ratelimit-reset");
                 let reset = reset.and_then(|reset| reset.trim().parse().ok());
                 let reset = reset.unwrap_or(now / 1_000 + UNKNOWN_RESET);
-                if self.grant.rates.exhaust(shared, resource, reset) {
+                if self.grant.rates.exhaust(shared, resource, reset, now) {
                     effects.push(Effect::Warn(format!(
                         "credential {name}: no {resource} requests left until {reset} (Unix time)"
                     )));
