@@ -2,7 +2,8 @@
 //! of the credential itself, and the installation token of an App. Shared by all workers.
 
 use super::app::Token;
-use crate::shared::{update, SharedData};
+use super::watched::{self, Watched};
+use crate::shared::SharedData;
 use serde::{Deserialize, Serialize};
 
 /// The shortest pause for a secondary limit without `retry-after`, seconds (GitHub's docs:
@@ -92,15 +93,17 @@ pub struct HealthKey(pub u64);
 
 impl HealthKey {
     fn name(self) -> String {
-        format!("health/{:016x}", self.0)
+        format!("credential/{:016x}", self.0)
+    }
+
+    /// The present state, for those who ask often.
+    pub fn watched(self) -> Watched<Health> {
+        Watched::new(self.name())
     }
 
     /// The present state.
     pub fn get(self, shared: &dyn SharedData) -> Health {
-        shared
-            .get(&self.name())
-            .and_then(|(bytes, _)| postcard::from_bytes(&bytes).ok())
-            .unwrap_or_default()
+        watched::read(shared, &self.name())
     }
 
     /// Changes the state, atomically.
@@ -109,8 +112,8 @@ impl HealthKey {
         shared: &dyn SharedData,
         mut edit: impl FnMut(&mut Health) -> T,
     ) -> Option<T> {
-        update(shared, &self.name(), |bytes| {
-            let mut health = postcard::from_bytes(bytes).unwrap_or_default();
+        watched::update(shared, &self.name(), |bytes| {
+            let mut health = watched::decode(bytes);
             let result = edit(&mut health);
             (postcard::to_allocvec(&health).ok(), result)
         })

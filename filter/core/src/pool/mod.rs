@@ -8,74 +8,22 @@
 pub mod app;
 pub mod documented;
 pub mod health;
+mod member;
 pub mod pace;
 pub mod rate;
 pub mod refusal;
 pub mod upkeep;
+mod watched;
 
 use self::health::{Health, HealthKey};
+use self::member::number;
+pub use self::member::{Grant, Member};
 use self::pace::Pace;
-use self::rate::{RateKey, ResourceName};
-use crate::config::{Credential, CredentialKind};
-use crate::secret::Secret;
+use self::rate::ResourceName;
+use crate::config::Credential;
 use crate::shared::{count, SharedData};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A token that is refused so soon after it was made is not replaced at once, milliseconds.
-const TOO_YOUNG: u64 = 60_000;
-/// How long before its end an installation token is no longer sent, milliseconds.
-const TOKEN_MARGIN: u64 = 1_000;
-
-/// A credential of the configuration.
-#[derive(Debug)]
-pub struct Member {
-    /// Its name in the configuration, in stats and logs.
-    pub name: String,
-    /// The pool it serves.
-    pub pool: String,
-    /// Its rates; those of its user where several share them.
-    pub rates: RateKey,
-    /// Its health.
-    pub health: HealthKey,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Pat {
-        authorization: Secret,
-        tag: u64,
-    },
-    App {
-        app_id: String,
-        installation_id: String,
-        key: Secret,
-    },
-}
-
-/// A credential in use by one request.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    /// Its name.
-    pub name: String,
-    /// Its rates.
-    pub rates: RateKey,
-    /// Its health.
-    pub health: HealthKey,
-    /// Identifies the secret without revealing it: entries remember who fetched them.
-    pub tag: u64,
-    /// GitHub held nothing against it when it was chosen.
-    pub is_clean: bool,
-    authorization: Secret,
-}
-
-impl Grant {
-    /// The Authorization value.
-    pub fn authorization(&self) -> &[u8] {
-        self.authorization.expose().as_bytes()
-    }
-}
+use std::rc::Rc;
 
 /// No credential of the pool can serve a request now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,134 +51,6 @@ pub struct PoolRate {
     pub used: u64,
     /// The earliest reset, Unix seconds.
     pub reset: u64,
-}
-
-impl Member {
-    fn new(credential: &Credential) -> Self {
-        let name = &credential.name;
-        // What is known holds for one secret: a new one under the old name starts afresh. An
-        // installation keeps its rates whatever its key.
-        let (kind, own, health) = match &credential.kind {
-            CredentialKind::Pat { token } => {
-                let authorization = format!("Bearer {}", token.expose());
-                let tag = tag(&authorization);
-                let own = number(&["credential", name, &tag.to_string()]);
-                let authorization = Secret::new(authorization);
-                (Kind::Pat { authorization, tag }, own, own)
-            }
-            CredentialKind::App {
-                app_id,
-                installation_id,
-                key,
-            } => {
-                let own = number(&["installation", name, app_id, installation_id]);
-                let health = number(&["app", name, app_id, installation_id, key.expose()]);
-                let kind = Kind::App {
-                    app_id: app_id.clone(),
-                    installation_id: installation_id.clone(),
-                    key: key.clone(),
-                };
-                (kind, own, health)
-            }
-        };
-        let rates = match &credential.user {
-            Some(user) => number(&["user", user]),
-            None => own,
-        };
-        Self {
-            name: name.clone(),
-            pool: credential.pool.clone(),
-            rates: RateKey(rates),
-            health: HealthKey(health),
-            kind,
-        }
-    }
-
-    /// `token` for a personal access token, `app` for a GitHub App.
-    pub fn kind(&self) -> &'static str {
-        match self.kind {
-            Kind::Pat { .. } => "token",
-            Kind::App { .. } => "app",
-        }
-    }
-
-    /// What to send, when there is something valid.
-    fn grant(&self, health: &Health, now: u64) -> Option<Grant> {
-        let (authorization, tag) = match &self.kind {
-            Kind::Pat { authorization, tag } => (authorization.clone(), *tag),
-            Kind::App { .. } => {
-                let token = health.token.as_ref()?;
-                if now.saturating_add(TOKEN_MARGIN) >= token.expires_at {
-                    return None;
-                }
-                let secret = Secret::new(token.authorization.clone());
-                (secret, tag(&token.authorization))
-            }
-        };
-        Some(Grant {
-            name: self.name.clone(),
-            rates: self.rates,
-            health: self.health,
-            tag,
-            is_clean: health.is_clean(),
-            authorization,
-        })
-    }
-
-    /// Notes that GitHub did not accept what was sent under `used`. A token of an App is replaced
-    /// by a new one; a PAT is left out. Returns whether that is news.
-    pub fn refused(&self, shared: &dyn SharedData, used: u64, now: u64) -> bool {
-        let Kind::App { .. } = &self.kind else {
-            return self.health.refused(shared);
-        };
-        let news = self.health.change(shared, |health| {
-            let present = health.token.as_ref();
-            let Some(token) = present.filter(|token| tag(&token.authorization) == used) else {
-                return false;
-            };
-            if now.saturating_sub(token.obtained_at) < TOO_YOUNG {
-                health.exchange.failed(now, 0, used);
-            } else {
-                health.exchange.hurry();
-            }
-            health.token = None;
-            true
-        });
-        news.unwrap_or(false)
-    }
-
-    /// The value of `github_proxy_credential_state`: 0 ready, 1 exhausted (core), 2 paused,
-    /// 3 broken.
-    pub fn state(&self, shared: &dyn SharedData, now: u64) -> u64 {
-        let health = self.health.get(shared);
-        let core = self.rates.get(shared, "core");
-        if health.broken || self.grant(&health, now).is_none() && health.exchange.failures > 0 {
-            3
-        } else if health.paused_until > now {
-            2
-        } else {
-            u64::from(core.is_some_and(|core| core.left(now) == 0))
-        }
-    }
-}
-
-/// Identifies an Authorization value.
-fn tag(authorization: &str) -> u64 {
-    number(&["authorization", authorization])
-}
-
-fn number(parts: &[&str]) -> u64 {
-    let mut hash = Sha256::new();
-    hash.update(b"github-proxy pool");
-    for part in parts {
-        hash.update(b"\0");
-        hash.update(part);
-    }
-    let digest = hash.finalize();
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 /// What a request wants of the pool.
@@ -294,7 +114,7 @@ impl Pool {
     /// What each credential of a pool that could serve would send.
     pub fn grants(&self, shared: &dyn SharedData, pool: &str, now: u64) -> Vec<Grant> {
         self.of(pool)
-            .filter_map(|member| member.grant(&member.health.get(shared), now))
+            .filter_map(|member| member.grant(&member.health(shared), now))
             .collect()
     }
 
@@ -309,10 +129,10 @@ impl Pool {
         now: u64,
     ) -> Result<Grant, Unavailable> {
         let assumed = documented::of(wish.resource);
-        let mut able: Vec<(u64, Grant)> = Vec::new();
+        let mut able: Vec<(u64, Candidate<'_>)> = Vec::new();
         let mut unable = Reasons::default();
         for member in self.of(wish.pool) {
-            let health = member.health.get(shared);
+            let health = member.health(shared);
             if health.broken {
                 continue;
             }
@@ -320,11 +140,11 @@ impl Pool {
                 unable.paused(health.paused_until.div_ceil(1_000));
                 continue;
             }
-            let Some(grant) = member.grant(&health, now) else {
+            if !member.has_grant(&health, now) {
                 unable.soon |= health.exchange.is_promising();
                 continue;
-            };
-            let ledger = member.rates.ledger(shared);
+            }
+            let ledger = member.ledger(shared);
             let standing = ledger.standing(wish.resource);
             let pending = standing.is_some_and(|s| s.is_pending(now));
             let left = match standing {
@@ -350,13 +170,17 @@ impl Pool {
                 unable.busy(until);
             } else if wish.tried.contains(&member.health) {
                 continue;
-            } else if wish.favourite == Some(grant.tag) {
-                return Ok(grant);
             } else {
-                able.push((left, grant));
+                able.push((left, Candidate { member, health }));
             }
         }
-        draw(shared, wish.pool, able).ok_or_else(|| unable.verdict())
+        let favourite = wish.favourite.and_then(|tag| {
+            let mut grants = able.iter().filter_map(|(_, it)| it.grant(now));
+            grants.find(|grant| grant.tag == tag)
+        });
+        favourite
+            .or_else(|| draw(shared, wish.pool, able)?.grant(now))
+            .ok_or_else(|| unable.verdict())
     }
 
     /// The credentials of a pool that GitHub accepts, one for each limit: those of one user
@@ -365,7 +189,7 @@ impl Pool {
         let mut kept: Vec<&Member> = Vec::new();
         for member in self.of(pool) {
             let is_new = kept.iter().all(|other| other.rates != member.rates);
-            if is_new && !member.health.get(shared).broken {
+            if is_new && !member.health(shared).broken {
                 kept.push(member);
             }
         }
@@ -381,7 +205,7 @@ impl Pool {
     ) -> BTreeMap<ResourceName, PoolRate> {
         let mut sums = BTreeMap::<ResourceName, PoolRate>::new();
         for member in self.accepted(shared, pool) {
-            let ledger = member.rates.ledger(shared);
+            let ledger = member.ledger(shared);
             for standing in ledger.standings().iter().filter(|it| !it.is_assumed()) {
                 let sum = sums.entry(standing.rate.resource).or_default();
                 let (limit, left) = (standing.rate.limit, standing.promised(now));
@@ -398,9 +222,10 @@ impl Pool {
         let assumed = documented::of(resource);
         let mut sum = PoolRate::default();
         for member in self.accepted(shared, pool) {
-            let standing = member.rates.get(shared, resource);
-            let limit = standing.as_ref().map_or(assumed.requests, |s| s.rate.limit);
-            let left = standing.as_ref().map_or(limit, |s| s.promised(now));
+            let ledger = member.ledger(shared);
+            let standing = ledger.standing(resource);
+            let limit = standing.map_or(assumed.requests, |s| s.rate.limit);
+            let left = standing.map_or(limit, |s| s.promised(now));
             sum.limit = sum.limit.saturating_add(limit);
             sum.remaining = sum.remaining.saturating_add(left);
             let reset = standing.map_or(0, |s| s.rate.reset);
@@ -420,7 +245,7 @@ impl Pool {
         let documented = documented::LIMITS.iter();
         let mut names: Vec<String> = documented.map(|it| it.resource.to_owned()).collect();
         for member in self.of(pool) {
-            let ledger = member.rates.ledger(shared);
+            let ledger = member.ledger(shared);
             let known = ledger.standings().iter();
             names.extend(known.map(|standing| standing.rate.resource.to_string()));
         }
@@ -430,11 +255,23 @@ impl Pool {
     }
 }
 
+/// A credential that could serve.
+struct Candidate<'a> {
+    member: &'a Member,
+    health: Rc<Health>,
+}
+
+impl Candidate<'_> {
+    fn grant(&self, now: u64) -> Option<Grant> {
+        self.member.grant(&self.health, now)
+    }
+}
+
 /// Draws one in proportion to the weights. Successive draws follow the golden ratio, which
 /// spreads them more evenly than chance would, over all workers together.
-fn draw(shared: &dyn SharedData, pool: &str, mut able: Vec<(u64, Grant)>) -> Option<Grant> {
+fn draw<T>(shared: &dyn SharedData, pool: &str, mut able: Vec<(u64, T)>) -> Option<T> {
     if able.len() < 2 {
-        return able.pop().map(|(_, grant)| grant);
+        return able.pop().map(|(_, one)| one);
     }
     let turn = count(shared, &turn_key(pool));
     // 2^64 divided by the golden ratio: multiples of it, as fractions of 2^64.

@@ -9,7 +9,8 @@ use super::documented;
 use crate::graphql;
 use crate::header::Headers;
 use crate::pool::pace::{Pace, Spending};
-use crate::shared::{update, SharedData};
+use crate::pool::watched::{self, Watched};
+use crate::shared::SharedData;
 use arrayvec::ArrayString;
 use serde::{Deserialize, Serialize};
 
@@ -239,14 +240,17 @@ pub struct RateKey(pub u64);
 
 impl RateKey {
     fn name(self) -> String {
-        format!("rate/{:016x}", self.0)
+        format!("ledger/{:016x}", self.0)
+    }
+
+    /// All that is known, for those who ask often.
+    pub fn watched(self) -> Watched<Ledger> {
+        Watched::new(self.name())
     }
 
     /// All that is known.
     pub fn ledger(self, shared: &dyn SharedData) -> Ledger {
-        shared
-            .get(&self.name())
-            .map_or_else(Ledger::default, |(bytes, _)| read(&bytes))
+        watched::read(shared, &self.name())
     }
 
     /// What is known of `resource`.
@@ -343,16 +347,12 @@ impl RateKey {
         shared: &dyn SharedData,
         mut edit: impl FnMut(&mut Ledger) -> T,
     ) -> Option<T> {
-        update(shared, &self.name(), |bytes| {
-            let mut ledger = read(bytes);
+        watched::update(shared, &self.name(), |bytes| {
+            let mut ledger = watched::decode(bytes);
             let result = edit(&mut ledger);
             (postcard::to_allocvec(&ledger).ok(), result)
         })
     }
-}
-
-fn read(bytes: &[u8]) -> Ledger {
-    postcard::from_bytes(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]

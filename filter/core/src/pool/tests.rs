@@ -1,5 +1,7 @@
 use super::rate::Rate;
 use super::*;
+use crate::config::CredentialKind;
+use crate::secret::Secret;
 use crate::shared::testing::Map;
 
 fn pat(name: &str, user: Option<&str>) -> Credential {

@@ -3,9 +3,10 @@
 //! when a refused credential is accepted again.
 
 use super::app::{self, Token};
+use super::member::Kind;
 use super::rate::{resource_name, Rate};
 use super::refusal::{self, CredentialRefusal};
-use super::{Kind, Member, Pool};
+use super::{Member, Pool};
 use crate::budget::{Budget, Report};
 use crate::header::Headers;
 use crate::metric::Metric;
@@ -67,7 +68,7 @@ pub fn due<'a>(proxy: &'a Proxy, shared: &dyn SharedData, now: u64) -> Vec<Chore
             }
         }
         if settings.rate_poll_seconds > 0 && poll_is_due(member, proxy, shared, now) {
-            if let Some(grant) = member.grant(&member.health.get(shared), now) {
+            if let Some(grant) = member.grant(&member.health(shared), now) {
                 chores.push(Chore::Poll {
                     member: index,
                     authorization: grant.authorization,
@@ -84,7 +85,7 @@ pub fn due<'a>(proxy: &'a Proxy, shared: &dyn SharedData, now: u64) -> Vec<Chore
 fn poll_is_due(member: &Member, proxy: &Proxy, shared: &dyn SharedData, now: u64) -> bool {
     let interval = proxy.config.pool.rate_poll_seconds.saturating_mul(1_000);
     let next = now.saturating_add(spread(interval, member.health.0 ^ now));
-    let health = member.health.get(shared);
+    let health = member.health(shared);
     if health.poll == Default::default() {
         member
             .health
@@ -121,8 +122,8 @@ pub fn reports(proxy: &Proxy, shared: &dyn SharedData, now: u64) -> Vec<(Budget,
 /// Whether some App has no token and may soon have one: then it is worth hurrying.
 pub fn is_urgent(pool: &Pool, shared: &dyn SharedData, now: u64) -> bool {
     pool.members.iter().any(|member| {
-        let health = member.health.get(shared);
-        member.grant(&health, now).is_none() && health.exchange.is_promising()
+        let health = member.health(shared);
+        !member.has_grant(&health, now) && health.exchange.is_promising()
     })
 }
 
@@ -246,9 +247,7 @@ pub fn polled(
             }
         }
         Some(CredentialRefusal::Rejected) => {
-            let used = member
-                .grant(&member.health.get(shared), now)
-                .map(|it| it.tag);
+            let used = member.grant(&member.health(shared), now).map(|it| it.tag);
             if used.is_some_and(|used| member.refused(shared, used, now)) {
                 effects.push(Effect::Warn(refused_line(&member.name)));
             }

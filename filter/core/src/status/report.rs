@@ -150,8 +150,8 @@ fn budget(client: &Client, shared: &dyn SharedData, now: u64) -> Option<Value> {
 
 fn credential(member: &Member, shared: &dyn SharedData, now: u64) -> Value {
     let state = usize::try_from(member.state(shared, now)).unwrap_or_default();
-    let health = member.health.get(shared);
-    let ledger = member.rates.ledger(shared);
+    let health = member.health(shared);
+    let ledger = member.ledger(shared);
     let mut entry = json!({
         "name": member.name,
         "pool": member.pool,
