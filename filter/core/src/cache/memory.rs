@@ -9,9 +9,8 @@
 use crate::cache::entry::Entry;
 use crate::cache::key::Key;
 use crate::shared::{update, SharedData};
-use serde::{Deserialize, Serialize};
 
-/// Directories: 32 keep each under 10 KB, which is read in about 2 µs.
+/// Directories: 32 keep each under 10 KB.
 const SEGMENTS: u64 = 32;
 /// Entries of one segment: 8,192 in all.
 const SLOTS: u16 = 256;
@@ -27,7 +26,9 @@ pub struct Memory {
     ttl_millis: u64,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What a directory has of one entry. All have the same size, so that one is found and changed
+/// without reading the others.
+#[derive(Clone, Debug)]
 struct Record {
     key: [u8; 16],
     slot: u16,
@@ -93,8 +94,8 @@ impl Memory {
     pub fn get(&self, shared: &dyn SharedData, key: &Key, now: u64) -> Option<Entry> {
         let segment = segment_of(key);
         let (bytes, _) = shared.get(&directory(segment))?;
-        let records = read(&bytes);
-        let record = records.iter().find(|record| record.is_of(key))?;
+        let mut records = bytes.chunks_exact(Record::SIZE);
+        let record = Record::read(records.find(|it| is_of(it, key))?)?;
         if now.saturating_sub(record.confirmed_at) > self.ttl_millis {
             return None;
         }
@@ -120,7 +121,7 @@ impl Memory {
             let mut records = read(bytes);
             let before = total(&records);
             let count = records.len() as i64;
-            let known = records.iter().position(|record| record.is_of(&key));
+            let known = records.iter().position(|record| record.key == short(&key));
             let slot = known.map(|at| records.swap_remove(at).slot);
             let evicted = self.make_room(&mut records, size, now);
             let slot = slot.unwrap_or_else(|| free_slot(&records));
@@ -181,20 +182,54 @@ impl Memory {
 }
 
 impl Record {
-    fn is_of(&self, key: &Key) -> bool {
-        self.key == short(key)
+    /// Its size in a directory, bytes.
+    const SIZE: usize = 16 + 2 + 4 + 8 + 8;
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (key, bytes) = bytes.split_first_chunk()?;
+        let (slot, bytes) = bytes.split_first_chunk()?;
+        let (size, bytes) = bytes.split_first_chunk()?;
+        let (used_at, bytes) = bytes.split_first_chunk()?;
+        let (confirmed_at, _) = bytes.split_first_chunk()?;
+        Some(Self {
+            key: *key,
+            slot: u16::from_be_bytes(*slot),
+            bytes: u32::from_be_bytes(*size),
+            used_at: u64::from_be_bytes(*used_at),
+            confirmed_at: u64::from_be_bytes(*confirmed_at),
+        })
     }
+
+    fn parts(&self) -> impl Iterator<Item = u8> {
+        let bytes = self.key.into_iter();
+        let bytes = bytes.chain(self.slot.to_be_bytes());
+        let bytes = bytes.chain(self.bytes.to_be_bytes());
+        let bytes = bytes.chain(self.used_at.to_be_bytes());
+        bytes.chain(self.confirmed_at.to_be_bytes())
+    }
+}
+
+/// Whether the record in `bytes` is that of `key`.
+fn is_of(bytes: &[u8], key: &Key) -> bool {
+    bytes.starts_with(&short(key))
 }
 
 /// Changes the record of `key`; `false` when there is none.
 fn touch(shared: &dyn SharedData, key: &Key, change: impl Fn(&mut Record)) -> bool {
     update(shared, &directory(segment_of(key)), |bytes| {
-        let mut records = read(bytes);
-        match records.iter_mut().find(|record| record.is_of(key)) {
-            Some(record) => change(record),
-            None => return (None, false),
-        }
-        (Some(write(&records)), true)
+        let mut bytes = bytes.to_vec();
+        let mut records = bytes.chunks_exact_mut(Record::SIZE);
+        let place = records.find(|it| is_of(it, key));
+        let Some((place, mut record)) = place.and_then(|it| Record::read(it).map(|r| (it, r)))
+        else {
+            return (None, false);
+        };
+        change(&mut record);
+        place
+            .iter_mut()
+            .zip(record.parts())
+            .for_each(|(to, byte)| *to = byte);
+        (Some(bytes), true)
     })
     .unwrap_or(false)
 }
@@ -223,7 +258,7 @@ fn segment_of(key: &Key) -> u64 {
 }
 
 fn directory(segment: u64) -> String {
-    format!("memory/{segment}")
+    format!("directory/{segment}")
 }
 
 fn slot(segment: u64, slot: u16) -> String {
@@ -231,11 +266,12 @@ fn slot(segment: u64, slot: u16) -> String {
 }
 
 fn read(bytes: &[u8]) -> Vec<Record> {
-    postcard::from_bytes(bytes).unwrap_or_default()
+    let records = bytes.chunks_exact(Record::SIZE);
+    records.filter_map(Record::read).collect()
 }
 
 fn write(records: &[Record]) -> Vec<u8> {
-    postcard::to_allocvec(records).unwrap_or_default()
+    records.iter().flat_map(Record::parts).collect()
 }
 
 #[cfg(test)]
