@@ -5,7 +5,7 @@
 //! Envoy never do. Its `Debug` prints names alone, since values hold tokens.
 
 use crate::upstream::Edit;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// Fields of one connection, not of the message (RFC 9110 §7.6.1).
@@ -21,7 +21,7 @@ const HOP_BY_HOP: [&str; 8] = [
 ];
 
 /// HTTP fields in the order of their arrival; a name may stand more than once.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Headers(Vec<(String, Vec<u8>)>);
 
 impl Headers {
@@ -137,6 +137,17 @@ impl Headers {
 /// `tchar` of RFC 9110 §5.6.2.
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// As derived, but that a value is read at once and not byte by byte.
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Vec::<(String, &[u8])>::deserialize(deserializer)?;
+        let fields = fields
+            .into_iter()
+            .map(|(name, value)| (name, value.to_vec()));
+        Ok(Self(fields.collect()))
+    }
 }
 
 impl fmt::Debug for Headers {

@@ -373,24 +373,21 @@ impl Forwarded {
 /// Brings an entry up to date with the fields of a 304, in memory, and says whether it should
 /// be written to the cluster.
 fn refresh(
-    entry: Entry,
+    mut entry: Entry,
     in_cluster: Option<u64>,
     headers: &Headers,
     confirmed_at: u64,
     world: &World<'_>,
     effects: &mut Vec<Effect>,
 ) -> (Entry, bool) {
-    let headers = policy::refreshed(&entry.head.headers, headers);
-    let changed = policy::differ_materially(&entry.head.headers, &headers);
+    // This answer carries the new Date even where it is not worth storing.
+    let changed = policy::refresh(&mut entry.head.headers, headers);
     let cache = &world.proxy.config.cache;
     let renew_after = cache.ttl_seconds.saturating_mul(1_000) / RENEW_AFTER;
     let fading = cache.cluster.is_some()
         && in_cluster.is_none_or(|then| world.now.saturating_sub(then) > renew_after);
     let memory = &world.proxy.memory;
     let key = Key(entry.head.key);
-    // This answer carries the new Date even where it is not worth storing.
-    let mut entry = entry;
-    entry.head.headers = headers;
     if !changed && !fading && memory.confirm(world.shared, &key, confirmed_at, world.now) {
         entry.confirmed_at = confirmed_at;
         return (entry, false);

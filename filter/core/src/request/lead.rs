@@ -29,10 +29,12 @@ pub(super) fn board(
     world: &mut World<'_>,
     effects: &mut Vec<Effect>,
 ) -> Phase {
-    let entry = remembered(&admitted, world);
-    if let Some(entry) = entry.as_ref().filter(|it| admitted.is_fresh(it, world)) {
-        return serve::entry(&admitted, entry.clone(), CacheStatus::Hit, world, effects);
-    }
+    let entry = match remembered(&admitted, world) {
+        Some(entry) if admitted.is_fresh(&entry, world) => {
+            return serve::entry(&admitted, entry, CacheStatus::Hit, world, effects);
+        }
+        entry => entry,
+    };
     match flight::join(world.shared, &admitted.key, admitted.me, world.now) {
         Joined::Waits => Phase::Waiting(Box::new(Waiting {
             admitted,
