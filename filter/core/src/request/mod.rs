@@ -50,6 +50,7 @@ use crate::pool::refusal::CredentialRefusal;
 use crate::pool::Pool;
 use crate::rewrite::{BodyRewriter, Origins, Rewrite};
 use crate::shared::SharedData;
+use std::rc::Rc;
 
 pub use self::collect::Collecting;
 pub use self::document::{Document, Reading};
@@ -70,7 +71,7 @@ pub struct Proxy {
     /// The longest body that is kept, bytes.
     pub longest_body: usize,
     /// The URLs that lead to GitHub.
-    pub origins: Origins,
+    pub origins: Rc<Origins>,
 }
 
 impl Proxy {
@@ -94,7 +95,7 @@ impl Proxy {
             ),
             memory,
             longest_body,
-            origins: Origins::new(&config.upstream),
+            origins: Rc::new(Origins::new(&config.upstream)),
             config,
         }
     }

@@ -8,7 +8,9 @@
 //! to search for these five bytes and to look at what surrounds them. A part may end anywhere;
 //! only what may still become a URL waits for the next one.
 
+use super::{escaped, Origins, Roots};
 use memchr::memmem::Finder;
+use std::rc::Rc;
 
 /// How the URL of a member begins, with the quote that opens the string.
 const OPENING: &[u8] = b"\"http";
@@ -24,8 +26,12 @@ const LOOK_BEHIND: usize = 64;
 /// Rewrites a JSON body that arrives in parts.
 #[derive(Debug)]
 pub struct BodyRewriter {
-    /// What is replaced, by what; the longest first.
-    pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What is replaced.
+    origins: Rc<Origins>,
+    /// By what.
+    roots: Roots,
+    /// The same where slashes are escaped.
+    escaped: Roots,
     opening: Finder<'static>,
     is_scim: bool,
     /// The end of what came so far: first what has gone on and is only looked back at, then what
@@ -47,17 +53,15 @@ enum Found<'a> {
 }
 
 impl BodyRewriter {
-    /// Replaces the first of each pair by the second.
-    pub(super) fn new(pairs: &[(String, String)], is_scim: bool) -> Self {
-        let escape = |text: &str| text.replace('/', "\\/");
-        let escaped = pairs.iter().map(|(from, to)| (escape(from), escape(to)));
-        let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = escaped
-            .chain(pairs.iter().cloned())
-            .map(|(from, to)| (from.into_bytes(), to.into_bytes()))
-            .collect();
-        pairs.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+    /// Replaces `origins` by where the client reaches the same.
+    pub(super) fn new(origins: Rc<Origins>, roots: &Roots, is_scim: bool) -> Self {
         Self {
-            pairs,
+            origins,
+            roots: roots.clone(),
+            escaped: Roots {
+                api: escaped(&roots.api),
+                uploads: escaped(&roots.uploads),
+            },
             opening: Finder::new(OPENING),
             is_scim,
             held: Vec::new(),
@@ -120,13 +124,18 @@ impl BodyRewriter {
     }
 
     fn find(&self, string: &[u8], end: bool) -> Found<'_> {
-        for (from, to) in &self.pairs {
-            if let Some(rest) = string.strip_prefix(from.as_slice()) {
+        let candidates = self.origins.0.iter().flat_map(|origin| {
+            let plain = (&origin.url, &self.roots);
+            let escaped = (&origin.escaped, &self.escaped);
+            [plain, escaped].map(|(from, roots)| (from.as_bytes(), roots.of(origin.service)))
+        });
+        for (from, to) in candidates {
+            if let Some(rest) = string.strip_prefix(from) {
                 match rest.first() {
                     Some(b'/' | b'\\' | b'?' | b'"' | b'{' | b'#') => {
                         return Found::Url {
                             length: from.len(),
-                            new: to,
+                            new: to.as_bytes(),
                         };
                     }
                     None if !end => return Found::Cut,

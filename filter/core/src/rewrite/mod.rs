@@ -12,17 +12,50 @@ use crate::config::{Place, Upstream};
 use crate::header::Headers;
 use crate::path::Mount;
 use crate::upstream::Edit;
+use std::rc::Rc;
 
 /// Fields that hold URLs.
 const FIELDS: [&str; 3] = ["link", "location", "content-location"];
 
-/// Where the API may say that it is; made once per configuration.
+/// Where the API may say that it is; made once per configuration. The longest URL comes first.
 #[derive(Debug)]
-pub struct Origins {
-    /// The root of the API at GitHub and at the configured upstream.
-    api: Vec<String>,
-    /// Where assets are uploaded.
-    uploads: Vec<String>,
+pub struct Origins(Vec<Origin>);
+
+/// The root of one of GitHub's services, at GitHub or at the configured upstream.
+#[derive(Debug)]
+struct Origin {
+    url: String,
+    /// The same as JSON may write it, with each slash after a backslash.
+    escaped: String,
+    service: Service,
+}
+
+/// What is found there.
+#[derive(Clone, Copy, Debug)]
+enum Service {
+    Api,
+    Uploads,
+}
+
+/// Where a client reaches them.
+#[derive(Clone, Debug)]
+struct Roots {
+    api: String,
+    uploads: String,
+}
+
+impl Roots {
+    fn of(&self, service: Service) -> &str {
+        match service {
+            Service::Api => &self.api,
+            Service::Uploads => &self.uploads,
+        }
+    }
+}
+
+/// A URL as JSON may write it.
+fn escaped(url: &str) -> String {
+    url.replace('/', "\\/")
 }
 
 impl Origins {
@@ -43,47 +76,52 @@ impl Origins {
                 api.push(at_api);
             }
         }
-        Self { api, uploads }
+        let origin = |service| {
+            move |url: String| Origin {
+                escaped: escaped(&url),
+                url,
+                service,
+            }
+        };
+        let uploads = uploads.into_iter().map(origin(Service::Uploads));
+        let mut origins: Vec<Origin> = uploads
+            .chain(api.into_iter().map(origin(Service::Api)))
+            .collect();
+        origins.sort_by_key(|origin| std::cmp::Reverse(origin.url.len()));
+        Self(origins)
     }
 }
 
 /// One client's view: what becomes of which URL.
 #[derive(Clone, Debug)]
 pub struct Rewrite {
-    /// What is replaced, by what; the longest first.
-    pairs: Vec<(String, String)>,
+    origins: Rc<Origins>,
+    roots: Roots,
     /// The path that the client asked for, without its mount and query.
     path: String,
 }
 
 impl Rewrite {
     /// For a client that reached the API at `root` (scheme and authority) under `mount`.
-    pub fn new(origins: &Origins, root: &str, mount: Mount, path: &str) -> Self {
+    pub fn new(origins: &Rc<Origins>, root: &str, mount: Mount, path: &str) -> Self {
         let api = match mount {
             Mount::Root => root.to_owned(),
             Mount::ApiV3 | Mount::GraphQl | Mount::Uploads => format!("{root}/api/v3"),
         };
         let uploads = format!("{root}/api/uploads");
-        let to = |from: &[String], to: &str| {
-            let from = from.iter();
-            from.map(|from| (from.clone(), to.to_owned()))
-                .collect::<Vec<_>>()
-        };
-        let mut pairs = to(&origins.uploads, &uploads);
-        pairs.extend(to(&origins.api, &api));
-        pairs.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
         Self {
-            pairs,
+            origins: Rc::clone(origins),
+            roots: Roots { api, uploads },
             path: path.to_owned(),
         }
     }
 
     /// The URL as the client should see it; `None` when it does not lead to the API.
     fn url(&self, url: &str) -> Option<String> {
-        self.pairs.iter().find_map(|(from, to)| {
-            let rest = url.strip_prefix(from.as_str())?;
+        self.origins.0.iter().find_map(|origin| {
+            let rest = url.strip_prefix(origin.url.as_str())?;
             let ends = rest.is_empty() || rest.starts_with(['/', '?', '#', '{']);
-            ends.then(|| format!("{to}{rest}"))
+            ends.then(|| format!("{}{rest}", self.roots.of(origin.service)))
         })
     }
 
@@ -130,7 +168,7 @@ impl Rewrite {
     /// GitHub paginates under `/repositories/{id}` and `/organizations/{id}`: the same list,
     /// under another name than the one that the client may use.
     fn page(&self, target: &str) -> Option<String> {
-        let mut roots = self.pairs.iter().map(|(from, _)| from.as_str());
+        let mut roots = self.origins.0.iter().map(|origin| origin.url.as_str());
         let root = roots.find(|root| target.starts_with(root))?;
         let rest = target.strip_prefix(root)?;
         let (path, query) = rest.split_once('?')?;
@@ -156,7 +194,8 @@ impl Rewrite {
     /// Rewrites a body with these fields part by part, if it is to be.
     pub fn body(&self, headers: &Headers) -> Option<BodyRewriter> {
         let is_scim = kind(headers) == "application/scim+json";
-        Self::applies_to(headers).then(|| BodyRewriter::new(&self.pairs, is_scim))
+        Self::applies_to(headers)
+            .then(|| BodyRewriter::new(Rc::clone(&self.origins), &self.roots, is_scim))
     }
 }
 
@@ -177,7 +216,7 @@ mod tests {
             cluster: "github".into(),
         });
         Rewrite::new(
-            &Origins::new(&upstream),
+            &Rc::new(Origins::new(&upstream)),
             "http://proxy:8080",
             mount,
             "/repos/o/r/issues",

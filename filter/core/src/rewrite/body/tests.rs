@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::{Place, Upstream};
 use serde_json::{json, Value};
 
 const FROM: &str = "https://api.github.com";
@@ -9,12 +10,16 @@ fn rewriter() -> BodyRewriter {
 }
 
 fn of_kind(is_scim: bool) -> BodyRewriter {
-    let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
-    let uploads = pair(
-        "https://uploads.github.com",
-        "http://proxy:8080/api/uploads",
-    );
-    BodyRewriter::new(&[uploads, pair(FROM, TO)], is_scim)
+    let upstream = Upstream::new(Place {
+        authority: "api.github.com".into(),
+        base_path: String::new(),
+        cluster: "github".into(),
+    });
+    let roots = Roots {
+        api: TO.to_owned(),
+        uploads: format!("{TO}/api/uploads"),
+    };
+    BodyRewriter::new(Rc::new(Origins::new(&upstream)), &roots, is_scim)
 }
 
 fn whole(json: &str) -> String {
