@@ -258,6 +258,7 @@ impl Metrics {
             name,
             value,
             relative,
+            ..
         } = metric;
         let id = match self.ids.get(&name) {
             Some(id) => *id,

@@ -146,15 +146,17 @@ impl Stream {
         host::reply(reply.status, &reply.headers, reply.body.bytes());
     }
 
-    /// The request is over. Envoy cancels the callouts that it still had.
+    /// The request is over, which Envoy says twice. It cancels the callouts that it still had.
     fn end(&self) {
+        if self.vm.streams.borrow_mut().remove(&self.id).is_none() {
+            return;
+        }
         let had_calls = self.phase().awaits_callout();
         self.take(Event::Gone);
         if had_calls {
             let mut calls = self.vm.calls.borrow_mut();
             calls.retain(|_, call| call.owner != self.id);
         }
-        self.vm.streams.borrow_mut().remove(&self.id);
     }
 
     /// A response goes on unless it is held back: one that nobody expected is Envoy's own.

@@ -102,7 +102,7 @@ impl Tally {
 
     /// Takes notice of a stat that tells of a client.
     fn note(&mut self, metric: &Metric, now: u64) {
-        let family = metric.family();
+        let family = metric.family;
         if !FAMILIES.contains(&family) {
             return;
         }

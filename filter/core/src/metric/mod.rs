@@ -15,7 +15,6 @@ use crate::config::{Config, CredentialKind};
 use crate::pool::refusal::CredentialRefusal;
 use crate::pool::PoolRate;
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// Every label, for the shipped tag rules.
 pub const LABELS: [&str; 11] = [
@@ -48,6 +47,8 @@ pub enum Kind {
 pub struct Metric {
     /// Counter, gauge or histogram.
     pub kind: Kind,
+    /// Name without labels.
+    pub family: &'static str,
     /// Full name, with labels.
     pub name: String,
     /// What is added (counters, relative gauges), set (gauges) or recorded (histograms).
@@ -61,21 +62,19 @@ impl Metric {
     fn new(stat: Stat, values: &[&str], value: i64) -> Self {
         let mut name = String::with_capacity(160);
         for (label, value) in stat.labels.iter().zip(values) {
-            // Writing to a string cannot fail.
-            let _ = write!(name, "{label}=.={};.;", Escaped(value));
+            name.push_str(label);
+            name.push_str("=.=");
+            push_escaped(&mut name, value);
+            name.push_str(";.;");
         }
         name.push_str(stat.name);
         Self {
             kind: stat.kind,
+            family: stat.name,
             name,
             value,
             relative: false,
         }
-    }
-
-    /// The stat's name without labels.
-    pub fn family(&self) -> &str {
-        self.name.rsplit(';').next().unwrap_or_default()
     }
 
     /// The value of a label, if the stat has it.
@@ -271,23 +270,21 @@ pub fn named(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// A label value without the characters that would end it or Envoy would rewrite. Envoy drops
-/// dots at its end, so the last one is written as `%2E`, which no legal name holds: two names
-/// never become one series.
-struct Escaped<'a>(&'a str);
-
-impl std::fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (text, end) = match self.0.strip_suffix('.') {
-            Some(text) => (text, LAST_DOT),
-            None => (self.0, ""),
-        };
-        for character in text.chars() {
-            let safe = character.is_ascii_graphic() && !matches!(character, ';' | '=' | ':');
-            f.write_char(if safe { character } else { '_' })?;
-        }
-        f.write_str(end)
+/// Appends a label value without the characters that would end it or Envoy would rewrite. Envoy
+/// drops dots at its end, so the last one is written as `%2E`, which no legal name holds: two
+/// names never become one series.
+fn push_escaped(name: &mut String, value: &str) {
+    let is_safe = |c: char| c.is_ascii_graphic() && !matches!(c, ';' | '=' | ':');
+    let (text, end) = match value.strip_suffix('.') {
+        Some(text) => (text, LAST_DOT),
+        None => (value, ""),
+    };
+    if text.chars().all(is_safe) {
+        name.push_str(text);
+    } else {
+        name.extend(text.chars().map(|c| if is_safe(c) { c } else { '_' }));
     }
+    name.push_str(end);
 }
 
 #[cfg(test)]
