@@ -231,14 +231,16 @@ async fn keys_reveal_nothing_and_expire() {
         .await;
     github.put_json("/things/secret-name", json!({"n": 1}));
     proxy.get("/things/secret-name").await;
+    // A claim is there before the entry, under a longer key, and for a moment beside it.
     wait::until("the entry", || async {
-        (!redis.keys().is_empty()).then_some(())
+        redis.keys().iter().any(|key| key.len() == 64).then_some(())
     })
     .await;
     for key in redis.keys() {
         assert!(!key.contains("secret-name"), "{key}");
         let left: i64 = redis.cli(&["TTL", &key]).trim().parse().expect("a number");
-        assert!((1..=600).contains(&left), "{key} has {left} s left");
+        let gone = left == -2 && key.len() > 64;
+        assert!(gone || (1..=600).contains(&left), "{key} has {left} s left");
     }
 }
 
