@@ -223,9 +223,10 @@ impl HttpContext for Http {
         if matches!(*self.0.phase(), Phase::Closed(_)) {
             return Action::Continue;
         }
+        let headers = host::headers(MapType::HttpResponseHeaders);
         self.0.take_response(Event::Response {
-            headers: host::headers(MapType::HttpResponseHeaders),
-            local: host::is_local_response(),
+            local: host::is_local_response(&headers),
+            headers,
             end,
         })
     }

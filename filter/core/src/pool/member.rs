@@ -205,7 +205,7 @@ fn tag(authorization: &str) -> u64 {
     number(&["authorization", authorization])
 }
 
-pub(super) fn number(parts: &[&str]) -> u64 {
+fn number(parts: &[&str]) -> u64 {
     let mut hash = Sha256::new();
     hash.update(b"github-proxy pool");
     for part in parts {

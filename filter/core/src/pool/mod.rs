@@ -16,7 +16,6 @@ pub mod upkeep;
 mod watched;
 
 use self::health::{Health, HealthKey};
-use self::member::number;
 pub use self::member::{Grant, Member};
 use self::pace::Pace;
 use self::rate::ResourceName;
@@ -289,7 +288,7 @@ fn draw<T>(shared: &dyn SharedData, pool: &str, mut able: Vec<(u64, T)>) -> Opti
 
 /// Pools are few: one key each.
 fn turn_key(pool: &str) -> String {
-    format!("turn/{:016x}", number(&["pool", pool]))
+    format!("turn/{pool}")
 }
 
 #[derive(Default)]

@@ -124,18 +124,26 @@ impl BodyRewriter {
     }
 
     fn find(&self, string: &[u8], end: bool) -> Found<'_> {
-        let candidates = self.origins.0.iter().flat_map(|origin| {
-            let plain = (&origin.url, &self.roots);
-            let escaped = (&origin.escaped, &self.escaped);
-            [plain, escaped].map(|(from, roots)| (from.as_bytes(), roots.of(origin.service)))
-        });
-        for (from, to) in candidates {
+        let mut slashes = string.iter().filter(|it| matches!(it, b'/' | b'\\'));
+        let is_escaped = slashes.next() == Some(&b'\\');
+        let roots = if is_escaped {
+            &self.escaped
+        } else {
+            &self.roots
+        };
+        for origin in &self.origins.0 {
+            let from = if is_escaped {
+                &origin.escaped
+            } else {
+                &origin.url
+            };
+            let from = from.as_bytes();
             if let Some(rest) = string.strip_prefix(from) {
                 match rest.first() {
                     Some(b'/' | b'\\' | b'?' | b'"' | b'{' | b'#') => {
                         return Found::Url {
                             length: from.len(),
-                            new: to.as_bytes(),
+                            new: roots.of(origin.service).as_bytes(),
                         };
                     }
                     None if !end => return Found::Cut,
