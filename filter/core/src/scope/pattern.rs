@@ -5,8 +5,10 @@
 //! rest. A pattern must be complete by itself: it is parsed alone before it is
 //! anchored, so none can close the anchoring group.
 
+mod plain;
 mod python;
 
+use self::plain::Plain;
 use fancy_regex::{Expr, Regex, RegexBuilder};
 
 /// Steps of backtracking before a match counts as failed; ordinary patterns
@@ -19,7 +21,13 @@ const SIZE_LIMIT: usize = 2 * 1024 * 1024;
 
 /// A compiled pattern.
 #[derive(Debug)]
-pub struct Pattern(Regex);
+pub struct Pattern(Matcher);
+
+#[derive(Debug)]
+enum Matcher {
+    Plain(Plain),
+    Regex(Regex),
+}
 
 impl Pattern {
     /// Compiles `pattern`.
@@ -40,13 +48,23 @@ impl Pattern {
 
     /// Whether it matches all of `text`. False when that cannot be decided in time.
     pub fn matches(&self, text: &str) -> bool {
-        self.0.is_match(text).unwrap_or(false)
+        match &self.0 {
+            Matcher::Plain(plain) => plain.matches(text),
+            Matcher::Regex(regex) => regex.is_match(text).unwrap_or(false),
+        }
     }
 
     fn compile(pattern: &str, any_case: bool) -> Result<Self, String> {
         if pattern.is_empty() {
             return Err("expected a regular expression, found nothing; .* matches all".to_owned());
         }
+        if let Some(plain) = Plain::of(pattern, any_case) {
+            return Ok(Self(Matcher::Plain(plain)));
+        }
+        Self::engine(pattern, any_case)
+    }
+
+    fn engine(pattern: &str, any_case: bool) -> Result<Self, String> {
         let translated = python::translate(pattern).map_err(invalid)?;
         Expr::parse_tree(&translated).map_err(|error| explain(&error))?;
         // In verbose mode a comment at the end would swallow the closing group.
@@ -60,7 +78,7 @@ impl Pattern {
             .backtrack_limit(BACKTRACK_LIMIT)
             .delegate_size_limit(SIZE_LIMIT)
             .build()
-            .map(Self)
+            .map(|regex| Self(Matcher::Regex(regex)))
             .map_err(|error| explain(&error))
     }
 }
@@ -74,4 +92,47 @@ fn explain(error: &fancy_regex::Error) -> String {
 
 fn invalid(reason: &str) -> String {
     format!("not a valid regular expression: {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_what_is_text_does_without_the_engine() {
+        for (pattern, is_plain) in [
+            ("GET", true),
+            ("GET|HEAD", true),
+            (".*", true),
+            ("/repos/acme/.*|/rate_limit", true),
+            ("/user%2Fx", true),
+            ("GET|", false),
+            ("G.T", false),
+            ("/a.*/b", false),
+            ("^/user$", false),
+            ("/é", false),
+            ("(?x)a", false),
+        ] {
+            let plain = Plain::of(pattern, false).is_some();
+            assert_eq!(plain, is_plain, "{pattern}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_means_what_the_engine_takes_it_for(
+            pattern in "[/aB%-]{0,3}(\\.\\*)?(\\|[/aB-]{0,3}(\\.\\*)?)?",
+            text in "[/aAbBé\n%-]{0,6}",
+            any_case: bool,
+        ) {
+            let (Ok(one), Ok(other)) = (
+                Pattern::compile(&pattern, any_case),
+                Pattern::engine(&pattern, any_case),
+            ) else {
+                return Ok(());
+            };
+            prop_assert_eq!(one.matches(&text), other.matches(&text));
+        }
+    }
 }
