@@ -119,6 +119,18 @@ async fn it_is_for_operators_and_tells_no_secret() {
     assert_eq!(proxy.admin("/ready").await.body.as_ref(), b"LIVE\n");
     assert_eq!(proxy.admin("/no-such-place").await.status, 404);
 
+    // A page of another site cannot have an operator's browser stop Envoy.
+    for (site, status) in [
+        ("cross-site", 403),
+        ("same-site", 403),
+        ("same-origin", 200),
+    ] {
+        let request = admin("POST", "/reset_counters");
+        let answer = request.header("sec-fetch-site", site).send().await;
+        assert_eq!(answer.status, status, "{site}");
+    }
+    assert_eq!(admin("POST", "/reset_counters").send().await.status, 200);
+
     let mut secrets = vec![TOKEN, READ_ONLY_TOKEN];
     secrets.extend(CREDENTIALS.map(|(_, secret, _)| secret));
     for (what, answer) in [("the page", &page), ("the numbers", &json)] {
