@@ -80,10 +80,12 @@ impl Root {
     }
 
     /// Takes the answer to a callout of the root's own.
-    fn finish(&self, callout: Callout, status: u16, retry_after: Option<u64>, body: &[u8]) {
+    fn finish(&self, callout: Callout, headers: usize, body: &[u8]) {
         let Some(proxy) = &self.proxy else {
             return;
         };
+        let status = host::callout_status(headers);
+        let retry_after = || refusal::seconds(&host::callout_field(headers, "retry-after")?);
         let effects = match callout.purpose {
             Purpose::Deposit(operation, pending) => {
                 let duration = host::now().saturating_sub(callout.sent_at);
@@ -96,7 +98,7 @@ impl Root {
                 let answer = Exchange::Answered {
                     status,
                     body,
-                    retry_after,
+                    retry_after: retry_after(),
                 };
                 upkeep::exchanged(proxy, member, answer)
             }
@@ -104,7 +106,7 @@ impl Root {
                 let answer = Poll {
                     status,
                     body,
-                    retry_after,
+                    retry_after: retry_after(),
                 };
                 upkeep::polled(proxy, member, answer)
             }
@@ -143,11 +145,8 @@ impl Context for Root {
         let Some(callout) = self.vm.calls.borrow_mut().remove(&token) else {
             return;
         };
-        let status = host::callout_status(headers);
         let body = host::body(BufferType::HttpCallResponseBody, body_size);
-        let retry_after = host::callout_field(headers, "retry-after");
-        let retry_after = retry_after.and_then(|value| refusal::seconds(&value));
-        self.finish(callout, status, retry_after, &body);
+        self.finish(callout, headers, &body);
         if self.retired && !self.vm.awaits(self.id) {
             host::done();
         }

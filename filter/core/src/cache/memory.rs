@@ -149,7 +149,8 @@ impl Memory {
         change
     }
 
-    /// Notes that GitHub confirmed the entry under `key`, as it was at `confirmed_at`. `false` when it is not there.
+    /// Notes that GitHub confirmed the entry under `key`, as it was at `confirmed_at`. `false` when
+    /// it is not there.
     pub fn confirm(&self, shared: &dyn SharedData, key: &Key, confirmed_at: u64, now: u64) -> bool {
         touch(shared, key, |record| {
             record.confirmed_at = record.confirmed_at.max(confirmed_at);

@@ -45,6 +45,22 @@ pub enum Reading {
     Unclear,
 }
 
+impl Reading {
+    /// What it comes to once the body is there, too.
+    pub fn with_body(
+        self,
+        status: u16,
+        headers: &Headers,
+        body: &[u8],
+    ) -> Option<CredentialRefusal> {
+        match self {
+            Self::Fine => None,
+            Self::Refused(refusal) => Some(refusal),
+            Self::Unclear => read_body(status, headers, body),
+        }
+    }
+}
+
 /// Reads a header section. `graphql`: the response is one of POST /graphql.
 pub fn read(status: u16, headers: &Headers, graphql: bool) -> Reading {
     let spent = headers.text("x-ratelimit-remaining").map(str::trim) == Some("0");

@@ -276,14 +276,15 @@ pub struct Poll<'a> {
 
 impl Poll<'_> {
     fn refusal(self) -> Option<CredentialRefusal> {
-        match (self.status, self.retry_after) {
-            (401, _) => Some(CredentialRefusal::Rejected),
-            (403 | 429, Some(_)) | (429, None) => {
-                Some(CredentialRefusal::Secondary(self.retry_after))
-            }
-            (403, None) => refusal::read_body(403, &Headers::default(), self.body),
-            _ => None,
+        // Here it cannot be an endpoint that wants another kind of credential.
+        if self.status == 401 {
+            return Some(CredentialRefusal::Rejected);
         }
+        let mut headers = Headers::default();
+        if let Some(seconds) = self.retry_after {
+            headers.push("retry-after", seconds.to_string().as_bytes());
+        }
+        refusal::read(self.status, &headers, false).with_body(self.status, &headers, self.body)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cache::status::{CacheStatus, Forwarded as Why};
 use crate::flight::Landing;
 use crate::header::Headers;
 use crate::metric::Metric;
-use crate::pool::refusal::{self, CredentialRefusal, Reading};
+use crate::pool::refusal::{self, CredentialRefusal};
 use crate::pool::upkeep;
 use serde::de::IgnoredAny;
 
@@ -135,11 +135,10 @@ impl Forwarded {
         let mut response = Response::new(headers, false);
         response.local = is_envoys(&response);
         let reading = self.arrived(&response, world, effects);
-        let refusal = match reading {
-            _ if response.local => None,
-            Reading::Refused(refusal) => Some(refusal),
-            Reading::Unclear => refusal::read_body(response.status, &response.headers, &body),
-            Reading::Fine => None,
+        let refusal = if response.local {
+            None
+        } else {
+            reading.with_body(response.status, &response.headers, &body)
         };
         self.book(&response, refusal.is_some(), world, effects);
         match refusal {
