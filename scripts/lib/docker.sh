@@ -66,9 +66,11 @@ stop_engine() {
 engine_can_start() {
   ((EUID == 0)) && have apt-get || return 1
   setup_docker
-  start_engine "$1" || return 1
+  local status=0
+  start_engine "$1" || status=1
   stop_engine
   rm -rf "$1"
+  return "$status"
 }
 
 # Debian as an image, with some packages, under the name that the files of the product use.
