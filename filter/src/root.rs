@@ -9,7 +9,7 @@ use crate::vm::{self, Callout, Purpose, Vm};
 use github_proxy_core::cache::key::Key;
 use github_proxy_core::config::Config;
 use github_proxy_core::flight::{self, Waiter};
-use github_proxy_core::generation::{Generation, News, Offer};
+use github_proxy_core::generation::{Generation, InForce, News, Offer};
 use github_proxy_core::metric::Metric;
 use github_proxy_core::pool::refusal;
 use github_proxy_core::pool::upkeep::{Exchange, Poll};
@@ -39,15 +39,20 @@ impl Root {
         }
     }
 
-    /// Counts a reload once, though every VM configures itself.
-    fn count_reload(&self, configuration: &[u8], offer: Offer) {
+    /// Counts a reload once, though every VM configures itself, and tells which one it is.
+    fn count_reload(&self, configuration: &[u8], offer: Offer) -> InForce {
         let digest = Sha256::digest(configuration).into();
-        let metrics = match Generation::offered(&Shared, digest, offer, host::now()) {
-            Some(News::Applied) => Metric::config_reloads("applied", 1),
-            Some(News::Refused(number)) => Metric::config_reloads("refused", number),
-            None => return,
-        };
-        self.vm.metrics.borrow_mut().record(metrics);
+        let after = self.vm.offer.get();
+        let noticed = Generation::offered(&Shared, after, digest, offer, host::now());
+        self.vm.offer.set(Some(noticed.offer));
+        if let Some(news) = noticed.news {
+            let metric = match news {
+                News::Applied => Metric::config_reloads("applied", 1),
+                News::Refused(number) => Metric::config_reloads("refused", number),
+            };
+            self.vm.metrics.borrow_mut().record(metric);
+        }
+        noticed.in_force
     }
 
     /// Delivers a message of another request, or of one's own worker.
@@ -176,9 +181,9 @@ impl RootContext for Root {
             Ok(config) => {
                 self.vm.record(Metric::at_start(&config));
                 let refused = config.refused;
-                self.proxy = Some(Rc::new(Proxy::new(config)));
                 self.vm.adopt();
-                self.count_reload(&configuration, Offer::Accepted(refused));
+                let in_force = self.count_reload(&configuration, Offer::Accepted(refused));
+                self.proxy = Some(Rc::new(Proxy::new(config, in_force)));
                 true
             }
             Err(errors) => {

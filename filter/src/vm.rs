@@ -31,7 +31,9 @@ thread_local! {
 pub struct Vm {
     /// The number of this VM, once it has one.
     number: Cell<Option<u64>>,
-    /// The id of that queue.
+    /// The number of the configuration that it was offered last.
+    pub offer: Cell<Option<u64>>,
+    /// The id of the queue that wakes it.
     pub queue: Cell<u32>,
     /// What the decisions keep between requests.
     pub worker: RefCell<Worker>,

@@ -336,6 +336,7 @@ fn rates(body: &[u8]) -> Vec<Rate> {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::generation::InForce;
     use crate::shared::testing::Map;
 
     fn answer(status: u16, body: &[u8], retry_after: Option<u64>) -> Exchange<'_> {
@@ -359,7 +360,8 @@ mod tests {
             "credentials":[{"name":"A","pat_env":"GITHUB_PAT_A"},
                 {"name":"X","app_id":"7","installation_id":"9","pem_env":"GITHUB_APP_X_PEM"}]}"#;
         let secrets = |name: &str| Some(format!("secret-of-{name}"));
-        Proxy::new(Config::from_json(json.as_bytes(), secrets).unwrap())
+        let config = Config::from_json(json.as_bytes(), secrets).unwrap();
+        Proxy::new(config, InForce::default())
     }
 
     fn warned(effects: &[Effect]) -> bool {

@@ -41,6 +41,7 @@ use crate::config::{Config, Priority};
 use crate::etag::Memo;
 use crate::flight::Waiter;
 use crate::forwarded::Connection;
+use crate::generation::InForce;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::path::Mount;
@@ -62,6 +63,8 @@ pub use self::lead::LookingUp;
 /// A configuration, made ready once for all its requests.
 #[derive(Debug)]
 pub struct Proxy {
+    /// Which one it is.
+    pub in_force: InForce,
     /// As validated.
     pub config: Config,
     /// Its credentials.
@@ -76,7 +79,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Makes a configuration ready.
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, in_force: InForce) -> Self {
         let cache = &config.cache;
         let memory = Memory::new(cache.memory_bytes as u64, cache.ttl_seconds);
         // Without a cluster, what memory cannot hold is not kept at all.
@@ -85,6 +88,7 @@ impl Proxy {
             None => cache.max_entry_bytes.min(memory.longest_body()),
         };
         Self {
+            in_force,
             pool: Pool::new(
                 &config.credentials,
                 Pace {

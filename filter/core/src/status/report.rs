@@ -32,8 +32,8 @@ pub(super) fn report(proxy: &Proxy, shared: &dyn SharedData, now: u64) -> Value 
         "started_at": generation.started_at / 1_000,
         "upstream": config.upstream.api.authority,
         "configuration": {
-            "generation": generation.applied + 1,
-            "applied_at": generation.applied_at / 1_000,
+            "generation": proxy.in_force.number,
+            "applied_at": proxy.in_force.since / 1_000,
             "refused": generation.refused,
         },
         "totals": totals(&all),

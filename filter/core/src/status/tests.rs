@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::Config;
-use crate::generation::{Generation, Offer};
+use crate::generation::{Generation, InForce, Offer};
 use crate::metric::Metric;
 use crate::pool::rate::Rate;
 use crate::shared::testing::Map;
@@ -11,6 +11,12 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const NOW: u64 = 1_700_000_000_000;
 const SECRETS: [&str; 3] = ["ghp_S3CR3T", "client-S3CR3T", "another-S3CR3T"];
+
+/// What the worker that is asked goes by, though another has taken over number 2.
+const IN_FORCE: InForce = InForce {
+    number: 1,
+    since: NOW - 60_000,
+};
 
 fn proxy() -> Proxy {
     let json = json!({
@@ -25,7 +31,8 @@ fn proxy() -> Proxy {
         ],
     });
     let secrets = |_: &str| Some(SECRETS[0].to_owned());
-    Proxy::new(Config::from_json(json.to_string().as_bytes(), secrets).unwrap())
+    let config = Config::from_json(json.to_string().as_bytes(), secrets).unwrap();
+    Proxy::new(config, IN_FORCE)
 }
 
 fn ask(method: &str, target: &str, accept: Option<&str>, map: &Map) -> Reply {
@@ -111,10 +118,10 @@ fn the_numbers_are_those_of_the_pool_and_of_the_clients() {
     let (map, proxy) = (Map::default(), proxy());
     for (number, offer, ago) in [
         (1, Offer::Accepted(0), 60_000),
-        (2, Offer::Accepted(0), 30_000),
-        (3, Offer::Refused, 20_000),
+        (2, Offer::Refused, 20_000),
+        (3, Offer::Accepted(0), 10_000),
     ] {
-        Generation::offered(&map, [number; 32], offer, NOW - ago);
+        Generation::offered(&map, None, [number; 32], offer, NOW - ago);
     }
     let mut news = News::default();
     for cache in ["miss", "revalidated", "revalidated", "none"] {
@@ -141,7 +148,7 @@ fn the_numbers_are_those_of_the_pool_and_of_the_clients() {
         ("/started_at", json!(NOW / 1_000 - 60)),
         (
             "/configuration",
-            json!({"generation": 2, "applied_at": NOW / 1_000 - 30, "refused": 1}),
+            json!({"generation": 1, "applied_at": NOW / 1_000 - 60, "refused": 1}),
         ),
         ("/totals/requests", json!(4)),
         ("/totals/cache/revalidated", json!(2)),

@@ -18,6 +18,7 @@ use crate::cache::entry::Entry;
 use crate::etag;
 use crate::flight::Answer;
 use crate::flight::Wake;
+use crate::generation::InForce;
 use crate::shared::testing::Map;
 use crate::upstream::Edit;
 use std::net::IpAddr;
@@ -70,7 +71,7 @@ impl Fixture {
         let config = Config::from_json(json.as_bytes(), secrets).unwrap();
         let map = Map::default();
         Self {
-            proxy: Proxy::new(config),
+            proxy: Proxy::new(config, InForce::default()),
             map,
             worker: Worker::default(),
             connection: Peer(None, false),
