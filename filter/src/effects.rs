@@ -2,7 +2,7 @@
 
 use crate::host;
 use crate::stream::Stream;
-use crate::vm::{Callout, Pending, Purpose, Vm};
+use crate::vm::{Callout, Chore, Pending, Purpose, Vm};
 use github_proxy_core::cache::cluster::{self, Call, Operation};
 use github_proxy_core::cache::key::Key;
 use github_proxy_core::flight::{Waiter, Wake};
@@ -12,8 +12,8 @@ use github_proxy_core::request::{Deposit, Effect, Event};
 use proxy_wasm::types::MapType;
 use std::time::Duration;
 
-/// Asks a worker's root to make one of its pending writes; shorter than any wake-up.
-pub const MAKE_DEPOSIT: &[u8] = b"d";
+/// Asks a worker's root to do one of its chores; shorter than any wake-up.
+pub const DO_CHORE: &[u8] = b"c";
 
 /// How long GitHub may take over a request that is sent again; it is buffered, not streamed.
 const RESEND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -46,11 +46,17 @@ impl Stream {
                 Effect::Note(note, text) => host::note(note.as_str(), &text),
                 Effect::Ask(call) => {
                     if !self.ask(&call) {
-                        failed.push(Event::Cluster {
-                            operation: call.operation,
-                            status: 0,
-                            body: Vec::new(),
-                        });
+                        failed.push(unanswered(call.operation));
+                    }
+                }
+                Effect::Claim(key) => {
+                    let give_back = Deposit {
+                        key,
+                        entry: None,
+                        unlock: true,
+                    };
+                    if !self.leave_to_root(give_back, |it| Chore::Claim(self.id, it)) {
+                        failed.push(unanswered(Operation::Lock));
                     }
                 }
                 Effect::Resend {
@@ -62,7 +68,9 @@ impl Stream {
                         failed.push(Event::Resent(None));
                     }
                 }
-                Effect::Deposit(deposit) => self.deposit(deposit),
+                Effect::Deposit(deposit) => {
+                    self.leave_to_root(deposit, Chore::Deposit);
+                }
                 Effect::Forward(edits) => {
                     host::edit(MapType::HttpRequestHeaders, edits);
                     outcome = Outcome::Released;
@@ -129,19 +137,34 @@ impl Stream {
         )
     }
 
-    /// Leaves a write to the root: a callout of this request would be cancelled with it.
-    fn deposit(&self, deposit: Deposit) {
+    /// Leaves a call to the root, since one of this request would be cancelled with it: a write
+    /// would be lost, and a claim that Redis grants just then would be held by nobody. `false`
+    /// when there is no cluster.
+    fn leave_to_root(&self, deposit: Deposit, chore: impl FnOnce(Box<Pending>) -> Chore) -> bool {
         let cache = &self.proxy.config.cache;
         let Some(cluster) = &cache.cluster else {
-            return;
+            return false;
         };
-        self.vm.deposits.borrow_mut().push_back(Box::new(Pending {
-            deposit,
-            cluster: cluster.clone(),
-            timeout: Duration::from_millis(cache.timeout_milliseconds),
-            ttl: cache.ttl_seconds,
-        }));
-        host::enqueue(self.vm.queue.get(), MAKE_DEPOSIT);
+        self.vm
+            .chores
+            .borrow_mut()
+            .push_back(chore(Box::new(Pending {
+                deposit,
+                cluster: cluster.clone(),
+                timeout: Duration::from_millis(cache.timeout_milliseconds),
+                ttl: cache.ttl_seconds,
+            })));
+        host::enqueue(self.vm.queue.get(), DO_CHORE);
+        true
+    }
+}
+
+/// Says that a call to the cluster could not be made.
+pub fn unanswered(operation: Operation) -> Event {
+    Event::Cluster {
+        operation,
+        status: 0,
+        body: Vec::new(),
     }
 }
 
@@ -151,6 +174,14 @@ pub fn tell(waiter: Waiter, key: Key, wake: Wake) {
     if let Ok(message) = postcard::to_allocvec(&wake_up) {
         host::enqueue(waiter.queue, &message);
     }
+}
+
+/// Claims a key for a request; `false` when the call could not be made.
+pub fn claim(vm: &Vm, root: u32, context: u32, give_back: Box<Pending>) -> bool {
+    let call = Call::lock(&give_back.deposit.key);
+    let (cluster, timeout) = (give_back.cluster.clone(), give_back.timeout);
+    let purpose = Purpose::Claim(context, give_back);
+    dispatch(vm, &cluster, &fields(&call), None, timeout, root, purpose)
 }
 
 /// Makes the next call of a deposit: the write, then the release of the claim.

@@ -1,11 +1,12 @@
 //! The root context of a configuration: takes it or refuses it, and passes on what arrives
 //! for the requests of its worker (wake-ups, ticks, answers to callouts).
 
-use crate::effects::{advance, deposited, tell, WakeUp, MAKE_DEPOSIT};
+use crate::effects::{advance, claim, deposited, tell, unanswered, WakeUp, DO_CHORE};
 use crate::host::{self, Shared};
 use crate::stream::{Http, Stream};
 use crate::upkeep;
-use crate::vm::{self, Callout, Purpose, Vm};
+use crate::vm::{self, Callout, Chore, Pending, Purpose, Vm};
+use github_proxy_core::cache::cluster::{self, Operation};
 use github_proxy_core::cache::key::Key;
 use github_proxy_core::config::Config;
 use github_proxy_core::flight::{self, Waiter};
@@ -57,10 +58,12 @@ impl Root {
 
     /// Delivers a message of another request, or of one's own worker.
     fn deliver(&self, message: &[u8]) {
-        if message == MAKE_DEPOSIT {
-            let pending = self.vm.deposits.borrow_mut().pop_front();
-            if let Some(pending) = pending {
-                advance(&self.vm, self.id, pending);
+        if message == DO_CHORE {
+            let chore = self.vm.chores.borrow_mut().pop_front();
+            match chore {
+                Some(Chore::Deposit(pending)) => advance(&self.vm, self.id, pending),
+                Some(Chore::Claim(context, give_back)) => self.claim(context, give_back),
+                None => {}
             }
             return;
         }
@@ -71,6 +74,14 @@ impl Root {
             Some(stream) => self.on_behalf_of(&stream, Event::Woken(wake)),
             // It left just when it was its turn: the next one's.
             None => self.pass_over(Key(key), context),
+        }
+    }
+
+    fn claim(&self, context: u32, give_back: Box<Pending>) {
+        if let Some(stream) = self.vm.stream(context) {
+            if !claim(&self.vm, self.id, context, give_back) {
+                self.on_behalf_of(&stream, unanswered(Operation::Lock));
+            }
         }
     }
 
@@ -93,10 +104,26 @@ impl Root {
         let retry_after = || refusal::seconds(&host::callout_field(headers, "retry-after")?);
         let effects = match callout.purpose {
             Purpose::Deposit(operation, pending) => {
-                let duration = host::now().saturating_sub(callout.sent_at);
-                let metric = Metric::cache_duration(operation.as_str(), duration);
-                self.vm.metrics.borrow_mut().record(metric);
+                self.vm.took(operation, callout.sent_at);
                 deposited(&self.vm, self.id, operation, pending, status, body);
+                return;
+            }
+            Purpose::Claim(context, give_back) => {
+                self.vm.took(Operation::Lock, callout.sent_at);
+                match self.vm.stream(context) {
+                    Some(stream) => self.on_behalf_of(
+                        &stream,
+                        Event::Cluster {
+                            operation: Operation::Lock,
+                            status,
+                            body: body.to_vec(),
+                        },
+                    ),
+                    None if cluster::granted(status, body) == Ok(true) => {
+                        advance(&self.vm, self.id, give_back);
+                    }
+                    None => {}
+                }
                 return;
             }
             Purpose::Exchange(member) => {
@@ -203,6 +230,10 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        if !self.retired {
+            // What was put there for a root that was replaced before it looked.
+            self.on_queue_ready(self.vm.queue.get());
+        }
         self.vm.news.borrow_mut().tell(&Shared, host::now());
         if let Some(proxy) = self.proxy.as_ref().filter(|_| !self.retired) {
             upkeep::run(&self.vm, self.id, proxy);

@@ -5,7 +5,6 @@ use crate::host::{self, Shared};
 use crate::vm::{Purpose, Vm};
 use github_proxy_core::flight::Waiter;
 use github_proxy_core::header::Headers;
-use github_proxy_core::metric::Metric;
 use github_proxy_core::request::{step, Event, Phase, Proxy, World};
 use github_proxy_core::status;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -85,9 +84,7 @@ impl Stream {
         };
         match callout.purpose {
             Purpose::Ask(operation) => {
-                let duration = host::now().saturating_sub(callout.sent_at);
-                let metric = Metric::cache_duration(operation.as_str(), duration);
-                self.vm.metrics.borrow_mut().record(metric);
+                self.vm.took(operation, callout.sent_at);
                 self.take_later(Event::Cluster {
                     operation,
                     status: host::callout_status(headers),

@@ -45,8 +45,8 @@ pub struct Vm {
     pub streams: RefCell<HashMap<u32, Rc<Stream>>>,
     /// Callouts in flight, by token.
     pub calls: RefCell<HashMap<u32, Callout>>,
-    /// Writes to the cache cluster that wait for the root to make them.
-    pub deposits: RefCell<VecDeque<Box<Pending>>>,
+    /// Calls to the cache cluster that wait for the root to make them.
+    pub chores: RefCell<VecDeque<Chore>>,
     /// Requests that want to hear of time going by; `true` for those in a hurry.
     ticking: RefCell<HashMap<u32, bool>>,
     /// Whether the pool's upkeep is in a hurry.
@@ -68,6 +68,8 @@ pub struct Callout {
 pub enum Purpose {
     /// A request asks the cache cluster.
     Ask(Operation),
+    /// A request, by its context, claims a key; what gives the claim back when it is gone.
+    Claim(u32, Box<Pending>),
     /// A request goes out again, on another credential.
     Resend,
     /// A write to the cache cluster, which outlives its request, and what is left to do after.
@@ -80,6 +82,14 @@ pub enum Purpose {
     Report(Budget, Report),
     /// A counter's end.
     Expire,
+}
+
+/// A call to the cache cluster that has to outlive its request.
+pub enum Chore {
+    /// To write something.
+    Deposit(Box<Pending>),
+    /// To claim a key for a request, by its context; what gives the claim back.
+    Claim(u32, Box<Pending>),
 }
 
 /// A deposit, with where it goes.
@@ -157,6 +167,13 @@ impl Vm {
     /// The requests that want to hear of time going by.
     pub fn ticking(&self) -> HashSet<u32> {
         self.ticking.borrow().keys().copied().collect()
+    }
+
+    /// Counts how long the cluster took over a call that went out at `sent_at`.
+    pub fn took(&self, operation: Operation, sent_at: u64) {
+        let duration = host::now().saturating_sub(sent_at);
+        let metric = Metric::cache_duration(operation.as_str(), duration);
+        self.metrics.borrow_mut().record(metric);
     }
 
     /// Whether callouts of a context are under way.

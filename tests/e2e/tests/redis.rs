@@ -4,7 +4,7 @@
 use e2e::cache_status::REVALIDATED;
 use e2e::process::{children, signal_to};
 use e2e::redis::Access;
-use e2e::{wait, GitHub, Proxy, Redis, Request};
+use e2e::{stock, wait, GitHub, Proxy, Redis, Request, TOKEN};
 use github_simulator::Action;
 use rustix::process::Signal;
 use serde_json::json;
@@ -265,13 +265,9 @@ async fn redis_may_be_guarded() {
     }
 }
 
-/// A Webdis that runs already is used as it is, and may be shared.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_webdis_of_ones_own_may_be_used() {
-    let (github, redis) = (GitHub::start().await, Redis::start().await);
-    // That of one proxy, which may do no more than a cache needs, serves another as well.
-    let owner = Proxy::before(&github).redis(&redis).start().await;
-    let webdis = children(owner.process().id());
+/// What others are told to share a proxy's Webdis.
+fn webdis_of(proxy: &Proxy) -> String {
+    let webdis = children(proxy.process().id());
     let (webdis, _) = webdis
         .iter()
         .find(|(_, name)| name == "webdis")
@@ -283,7 +279,16 @@ async fn a_webdis_of_ones_own_may_be_used() {
         .expect("a file");
     let configuration = std::fs::read(configuration).expect("the configuration of Webdis");
     let configuration: serde_json::Value = serde_json::from_slice(&configuration).expect("JSON");
-    let url = format!("webdis+http://127.0.0.1:{}", configuration["http_port"]);
+    format!("webdis+http://127.0.0.1:{}", configuration["http_port"])
+}
+
+/// A Webdis that runs already is used as it is, and may be shared.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webdis_of_ones_own_may_be_used() {
+    let (github, redis) = (GitHub::start().await, Redis::start().await);
+    // That of one proxy, which may do no more than a cache needs, serves another as well.
+    let owner = Proxy::before(&github).redis(&redis).start().await;
+    let url = webdis_of(&owner);
     let proxy = Proxy::before(&github)
         .env("CACHE_BACKEND_URL", &url)
         .start()
@@ -322,6 +327,60 @@ async fn a_dead_replicas_claim_lapses() {
     assert!(hanging.await.expect("a task").is_err());
     let response = waiting.await.expect("a task").expect("an answer");
     assert_eq!((response.status, response.json()), (200, json!({"n": 1})));
+}
+
+/// Redis may grant a claim to a client that has left by then: it is given back, and nobody waits
+/// for it to lapse.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_of_a_client_that_left_is_given_back() {
+    let (github, redis) = (GitHub::start().await, Redis::start().await);
+    let owner = Proxy::before(&github).redis(&redis).start().await;
+    let setup = Proxy::before(&github).env("CACHE_BACKEND_URL", &webdis_of(&owner));
+    let printed = stock::printed(&setup);
+    // However slow this machine is, the cache does not count as down meanwhile.
+    let cluster = "\"cluster\": \"cache\"";
+    assert_eq!(printed.bootstrap.matches(cluster).count(), 1);
+    let patient = format!("{cluster}, \"timeout_milliseconds\": 10000");
+    let (process, _folder) = stock::envoy(&printed.bootstrap.replace(cluster, &patient));
+    let ask = |path: &str| {
+        let request = Request::new(printed.listen, "GET", path);
+        request
+            .header("authorization", &format!("token {TOKEN}"))
+            .outcome()
+    };
+    wait::until("an Envoy that answers", || async {
+        ask("/rate_limit").await.ok()
+    })
+    .await;
+    github.put_json("/things/1", json!({"n": 1}));
+    // Redis takes no write for so long, and does all the rest.
+    let pause = redis.cli(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    assert_eq!(pause.trim(), "OK");
+    let leaving = tokio::spawn(ask("/things/1"));
+    wait::until("a claim on its way", || async {
+        let clients = redis.cli(&["CLIENT", "LIST"]);
+        clients.contains("cmd=set").then_some(())
+    })
+    .await;
+    leaving.abort();
+    assert!(leaving.await.is_err(), "it left without an answer");
+    wait::until("Envoy's notice of it", || async {
+        let active = "/stats?filter=^http.github_proxy.downstream_rq_active";
+        let stats = Request::new(printed.admin, "GET", active).send().await;
+        stats.body.ends_with(b": 0\n").then_some(())
+    })
+    .await;
+    assert_eq!(redis.cli(&["CLIENT", "UNPAUSE"]).trim(), "OK");
+    wait::until("a claim that is given back", || async {
+        let commands = redis.cli(&["INFO", "commandstats"]);
+        commands.contains("cmdstat_del:calls=1").then_some(())
+    })
+    .await;
+    assert_eq!(redis.keys(), Vec::<String>::new());
+    assert_eq!(github.requests_to("/things/1").len(), 0);
+    let response = ask("/things/1").await.expect("an answer");
+    assert_eq!(response.json(), json!({"n": 1}));
+    process.stop().await;
 }
 
 /// A wrong password, or nobody who answers, costs the shared cache and nothing else; a warning says

@@ -15,6 +15,9 @@ pub enum Effect {
     Note(Note, String),
     /// Asks the cache cluster; the answer comes back as `Event::Cluster`.
     Ask(Call),
+    /// Claims a key in the cache cluster; the answer comes back as `Event::Cluster`. Outlives the
+    /// request: what is granted to one that is gone is given back.
+    Claim(Key),
     /// Writes to the cache cluster, then gives the claim on the key back. Outlives the request.
     Deposit(Deposit),
     /// Sends the request to GitHub with these changes.

@@ -70,7 +70,7 @@ fn look_up(
     }
     // A query's stale answer is of no use, not even to compare: nothing can confirm it.
     let memory = memory.filter(|_| admitted.max_age().is_none());
-    effects.push(Effect::Ask(Call::lock(&admitted.key)));
+    effects.push(Effect::Claim(admitted.key));
     Phase::LookingUp(Box::new(LookingUp {
         admitted,
         memory,

@@ -204,6 +204,7 @@ impl Flow {
     fn asked(&self) -> Vec<&'static str> {
         let ask = |effect: &Effect| match effect {
             Effect::Ask(call) => Some(call.operation.as_str()),
+            Effect::Claim(_) => Some(Operation::Lock.as_str()),
             _ => None,
         };
         self.effects.iter().filter_map(ask).collect()
