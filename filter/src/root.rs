@@ -110,19 +110,21 @@ impl Root {
             }
             Purpose::Claim(context, give_back) => {
                 self.vm.took(Operation::Lock, callout.sent_at);
-                match self.vm.stream(context) {
-                    Some(stream) => self.on_behalf_of(
-                        &stream,
-                        Event::Cluster {
-                            operation: Operation::Lock,
-                            status,
-                            body: body.to_vec(),
-                        },
-                    ),
-                    None if cluster::granted(status, body) == Ok(true) => {
-                        advance(&self.vm, self.id, give_back);
-                    }
-                    None => {}
+                let granted = cluster::granted(status, body);
+                let stream = self.vm.stream(context);
+                // Nobody is there to hold it, or nobody knows: Redis may yet grant it.
+                let adrift = granted.map_or(true, |granted| granted && stream.is_none());
+                if let Some(stream) = stream {
+                    let body = body.to_vec();
+                    let answer = Event::Cluster {
+                        operation: Operation::Lock,
+                        status,
+                        body,
+                    };
+                    self.on_behalf_of(&stream, answer);
+                }
+                if adrift {
+                    advance(&self.vm, self.id, give_back);
                 }
                 return;
             }

@@ -329,6 +329,32 @@ async fn a_dead_replicas_claim_lapses() {
     assert_eq!((response.status, response.json()), (200, json!({"n": 1})));
 }
 
+/// A Redis that is too slow to say that it grants a claim may do so later, when the request went on
+/// without it: that claim is given back, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_is_granted_too_late_is_given_back() {
+    let (github, redis) = (GitHub::start().await, Redis::start().await);
+    let proxy = Proxy::before(&github).redis(&redis).start().await;
+    github.put_json("/things/1", json!({"n": 1}));
+    let pause = redis.cli(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    assert_eq!(pause.trim(), "OK");
+    assert_eq!(proxy.get("/things/1").await.json(), json!({"n": 1}));
+    wait::until("what gives it back, on its way", || async {
+        let clients = redis.cli(&["CLIENT", "LIST"]);
+        clients.contains("cmd=del").then_some(())
+    })
+    .await;
+    assert_eq!(redis.cli(&["CLIENT", "UNPAUSE"]).trim(), "OK");
+    wait::until("the claim, granted and given back", || async {
+        let commands = redis.cli(&["INFO", "commandstats"]);
+        let both = ["cmdstat_set:calls=1", "cmdstat_del:calls=1"];
+        both.iter().all(|it| commands.contains(it)).then_some(())
+    })
+    .await;
+    let claims = redis.keys().into_iter().filter(|key| key.len() > 64);
+    assert_eq!(claims.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
 /// Redis may grant a claim to a client that has left by then: it is given back, and nobody waits
 /// for it to lapse.
 #[tokio::test(flavor = "multi_thread")]
