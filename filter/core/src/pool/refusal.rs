@@ -3,7 +3,7 @@
 //!
 //! GitHub's docs ("Rate limits", "Best practices"): exhausted is 403 or 429 with
 //! `x-ratelimit-remaining: 0`; a secondary limit is 403 or 429 with `retry-after` or a message
-//! that names it; GraphQL may say RATE_LIMITED in a 200. A 403 for want of permission and a
+//! that names it; GraphQL may say either in a 200. A 403 for want of permission and a
 //! 401 of an endpoint that wants another kind of credential look alike without their message.
 
 use crate::header::Headers;
@@ -41,8 +41,8 @@ pub enum Reading {
     Fine,
     /// A refusal.
     Refused(CredentialRefusal),
-    /// The body decides.
-    Unclear,
+    /// The body decides; what it is if that says nothing, or cannot be read.
+    Unclear(Option<CredentialRefusal>),
 }
 
 impl Reading {
@@ -56,7 +56,7 @@ impl Reading {
         match self {
             Self::Fine => None,
             Self::Refused(refusal) => Some(refusal),
-            Self::Unclear => read_body(status, headers, body),
+            Self::Unclear(otherwise) => read_body(status, headers, body).or(otherwise),
         }
     }
 }
@@ -65,53 +65,73 @@ impl Reading {
 pub fn read(status: u16, headers: &Headers, graphql: bool) -> Reading {
     let spent = headers.text("x-ratelimit-remaining").map(str::trim) == Some("0");
     match status {
+        // A secondary limit that was met while a primary one was used up, too: then
+        // `retry-after` comes first.
+        403 | 429 if spent && headers.has("retry-after") => {
+            Reading::Unclear(Some(CredentialRefusal::Primary))
+        }
         403 | 429 if spent => Reading::Refused(CredentialRefusal::Primary),
         403 | 429 if headers.has("retry-after") => {
             Reading::Refused(CredentialRefusal::Secondary(retry_after(headers)))
         }
-        401 | 403 => Reading::Unclear,
+        401 | 403 => Reading::Unclear(None),
         429 => Reading::Refused(CredentialRefusal::Secondary(None)),
-        200 if graphql => Reading::Unclear,
+        200 if graphql => Reading::Unclear(None),
         _ => Reading::Fine,
     }
 }
 
 /// Reads the body of an unclear response.
-pub fn read_body(status: u16, headers: &Headers, body: &[u8]) -> Option<CredentialRefusal> {
-    if status == 200 {
-        return read_graphql(headers, body);
-    }
+fn read_body(status: u16, headers: &Headers, body: &[u8]) -> Option<CredentialRefusal> {
     let answer: Value = serde_json::from_slice(body).ok()?;
-    let message = answer.get("message")?.as_str()?.to_ascii_lowercase();
+    let message = answer.get("message").and_then(Value::as_str).unwrap_or("");
+    if is_secondary(message) && matches!(status, 200 | 403 | 429) {
+        return Some(CredentialRefusal::Secondary(retry_after(headers)));
+    }
+    if status == 200 {
+        return read_graphql(&answer, headers);
+    }
+    let message = message.to_ascii_lowercase();
+    let says = |text: &str| message.contains(text);
     match status {
-        401 if message.contains("bad credentials") => Some(CredentialRefusal::Rejected),
-        403 if message.contains("suspended") => Some(CredentialRefusal::Rejected),
-        403 if message.contains("secondary rate limit") || message.contains("abuse detection") => {
-            Some(CredentialRefusal::Secondary(None))
+        401 if says("bad credentials") => Some(CredentialRefusal::Rejected),
+        403 if says("suspended") => Some(CredentialRefusal::Rejected),
+        403 if says("rate limit exceeded") || says("rate limit already exceeded") => {
+            Some(CredentialRefusal::Primary)
         }
-        403 if message.contains("rate limit exceeded") => Some(CredentialRefusal::Primary),
         _ => None,
     }
 }
 
-/// RATE_LIMITED in a GraphQL answer without data.
-fn read_graphql(headers: &Headers, body: &[u8]) -> Option<CredentialRefusal> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
+fn is_secondary(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("secondary rate limit") || message.contains("abuse detection")
+}
+
+/// A limit in a GraphQL answer without data. Its type was RATE_LIMITED until 2025, and is
+/// RATE_LIMIT since.
+fn read_graphql(answer: &Value, headers: &Headers) -> Option<CredentialRefusal> {
     let has_data = answer.get("data").is_some_and(|data| !data.is_null());
     let errors = answer.get("errors")?.as_array()?;
-    let limited = errors.iter().any(|error| {
-        let kind = error.get("type").and_then(Value::as_str);
-        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("RATE_LIMITED"))
-    });
-    if has_data || !limited {
+    if has_data {
         return None;
     }
+    let text = |error: &Value, key: &str| {
+        let text = error.get(key).and_then(Value::as_str);
+        text.unwrap_or_default().to_ascii_lowercase()
+    };
+    let secondary = errors
+        .iter()
+        .any(|error| is_secondary(&text(error, "message")));
+    let limited = errors.iter().any(|error| {
+        matches!(&*text(error, "type"), "rate_limit" | "rate_limited")
+            || text(error, "code") == "graphql_rate_limit"
+    });
     let spent = headers.text("x-ratelimit-remaining").map(str::trim) == Some("0");
-    Some(if spent {
-        CredentialRefusal::Primary
-    } else {
-        CredentialRefusal::Secondary(retry_after(headers))
-    })
+    if limited && spent && !secondary {
+        return Some(CredentialRefusal::Primary);
+    }
+    (limited || secondary).then(|| CredentialRefusal::Secondary(retry_after(headers)))
 }
 
 /// `Retry-After` in its form of seconds, the only one GitHub sends (RFC 9110 §10.2.3); at most
@@ -144,7 +164,40 @@ mod tests {
         let none: [(&str, &str); 0] = [];
         type Fields<'a> = &'a [(&'a str, &'a str)];
         type Case<'a> = (u16, Fields<'a>, bool, &'a str, Option<CredentialRefusal>);
-        let cases: [Case<'_>; 13] = [
+        let both = [("retry-after", "120"), ("x-ratelimit-remaining", "0")];
+        let secondary = r#"{"message":"You have exceeded a secondary rate limit."}"#;
+        let cases: [Case<'_>; 20] = [
+            (403, &both, false, secondary, Some(Secondary(Some(120)))),
+            (403, &both, false, "{}", Some(Primary)),
+            (200, &later, true, secondary, Some(Secondary(Some(7)))),
+            (
+                200,
+                &later,
+                true,
+                r#"{"errors":[{"message":"You have exceeded a secondary rate limit"}]}"#,
+                Some(Secondary(Some(7))),
+            ),
+            (
+                200,
+                &spent,
+                true,
+                r#"{"errors":[{"type":"RATE_LIMIT","code":"graphql_rate_limit"}]}"#,
+                Some(Primary),
+            ),
+            (
+                403,
+                &none,
+                false,
+                r#"{"message":"API rate limit already exceeded for user ID 1."}"#,
+                Some(Primary),
+            ),
+            (
+                200,
+                &spent,
+                true,
+                r#"{"data":{"a":null},"errors":[{"type":"NOT_FOUND"}]}"#,
+                None,
+            ),
             (403, &spent, false, "", Some(Primary)),
             (429, &spent, false, "", Some(Primary)),
             (403, &later, false, "", Some(Secondary(Some(7)))),
@@ -203,11 +256,8 @@ mod tests {
         ];
         for (status, fields, graphql, body, expected) in cases {
             let headers = headers(fields);
-            let got = match read(status, &headers, graphql) {
-                Reading::Fine => None,
-                Reading::Refused(refusal) => Some(refusal),
-                Reading::Unclear => read_body(status, &headers, body.as_bytes()),
-            };
+            let reading = read(status, &headers, graphql);
+            let got = reading.with_body(status, &headers, body.as_bytes());
             assert_eq!(got, expected, "{status} {fields:?} {body}");
         }
     }

@@ -79,18 +79,18 @@ impl Forwarded {
             return self.conclude(response, Delivery::Stream { held, end }, world, effects);
         }
         match reading {
-            Reading::Refused(refusal) => {
-                self.book(&response, true, world, effects);
-                let delivery = Delivery::Stream { held, end };
-                self.refused(refusal, response, delivery, world, effects)
-            }
-            Reading::Unclear if !end && world.proxy.config.pool.inspect_bodies => {
+            Reading::Unclear(_) if !end && world.proxy.config.pool.inspect_bodies => {
                 Phase::Judging(Box::new(Judging {
                     forwarded: self,
                     response,
                 }))
             }
-            Reading::Unclear | Reading::Fine => {
+            Reading::Refused(refusal) | Reading::Unclear(Some(refusal)) => {
+                self.book(&response, true, world, effects);
+                let delivery = Delivery::Stream { held, end };
+                self.refused(refusal, response, delivery, world, effects)
+            }
+            Reading::Unclear(None) | Reading::Fine => {
                 self.book(&response, false, world, effects);
                 self.accepted(&response, world, effects);
                 self.conclude(response, Delivery::Stream { held, end }, world, effects)

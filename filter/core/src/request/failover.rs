@@ -42,9 +42,17 @@ impl Judging {
             mut forwarded,
             response,
         } = *self;
-        let verdict = Some(&held)
-            .filter(|held| held.len() <= longest)
-            .and_then(|held| refusal::read_body(response.status, &response.headers, held));
+        let message = if held.len() <= longest {
+            &held[..]
+        } else {
+            &[]
+        };
+        let graphql = forwarded.errand.admitted.is_graphql();
+        let verdict = refusal::read(response.status, &response.headers, graphql).with_body(
+            response.status,
+            &response.headers,
+            message,
+        );
         let delivery = Delivery::Stream { held, end };
         forwarded.book(&response, verdict.is_some(), world, effects);
         match verdict {
