@@ -7,7 +7,7 @@
 //! - 401 for unknown, revoked and expired tokens in any of the Authorization forms; 403 without
 //!   a User-Agent; 60 requests an hour without credentials.
 //! - Primary limits per owner and resource in `x-ratelimit-*` of every response, 403 or 429 (or
-//!   `RATE_LIMITED` inside a 200 for GraphQL) when exhausted; `GET /rate_limit` is free.
+//!   `RATE_LIMIT` inside a 200 for GraphQL) when exhausted; `GET /rate_limit` is free.
 //! - Secondary limits on demand or by rule, with bans that early retries prolong.
 //! - Repositories with issues, pull requests, labels, comments, contents, the Git database,
 //!   releases with uploads, search, GraphQL with cursors, GitHub Apps; writes change what reads

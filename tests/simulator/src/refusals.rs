@@ -54,11 +54,12 @@ pub fn rate_limited(who: &Identity, user: u64, standing: &Standing, status: u16)
 limit. Check out the documentation for more details.)"
             .to_owned(),
     };
-    let message = format!("API rate limit exceeded for {whom}");
     if standing.resource == "graphql" && who.is_known() {
-        let error = json!({"type": "RATE_LIMITED", "message": message});
+        let message = format!("API rate limit already exceeded for {whom}");
+        let error = json!({"type": "RATE_LIMIT", "code": "graphql_rate_limit", "message": message});
         return Reply::json(json!({"errors": [error]}));
     }
+    let message = format!("API rate limit exceeded for {whom}");
     refusal(status, &message, RATE_LIMITS)
 }
 

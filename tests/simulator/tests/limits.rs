@@ -92,7 +92,7 @@ async fn graphql_says_inside_a_200_that_it_is_limited() {
     let (status, body) = fixture.json(Method::POST, "/graphql", query).await;
     assert_eq!(
         (status, &body["errors"][0]["type"]),
-        (200, &"RATE_LIMITED".into())
+        (200, &"RATE_LIMIT".into())
     );
 }
 
