@@ -28,7 +28,7 @@ pub struct PoolSettings {
     pub concurrency: u64,
     /// Whether Envoy hands the filter the body of a message that it holds back
     /// (`allow_on_headers_stop_iteration` in its plugin configuration). With it, a 401 or 403 is
-    /// told apart by its message, GraphQL's RATE_LIMITED is seen, and GraphQL documents are read;
+    /// told apart by its message, GraphQL's rate limits are seen, and GraphQL documents are read;
     /// without it, a response that only its body explains goes to the client, and a client that
     /// may only query gets nothing from GraphQL.
     pub inspect_bodies: bool,

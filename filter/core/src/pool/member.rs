@@ -184,13 +184,19 @@ impl Member {
         news.unwrap_or(false)
     }
 
+    /// Whether GitHub does not accept it, or has no token for it.
+    pub(super) fn is_broken(&self, shared: &dyn SharedData, now: u64) -> bool {
+        let health = self.health(shared);
+        health.broken || !self.has_grant(&health, now) && health.exchange.failures > 0
+    }
+
     /// The value of `github_proxy_credential_state`: 0 ready, 1 exhausted (core), 2 paused,
     /// 3 broken.
     pub fn state(&self, shared: &dyn SharedData, now: u64) -> u64 {
         let health = self.health(shared);
         let ledger = self.ledger(shared);
         let core = ledger.standing("core");
-        if health.broken || !self.has_grant(&health, now) && health.exchange.failures > 0 {
+        if self.is_broken(shared, now) {
             3
         } else if health.paused_until > now {
             2

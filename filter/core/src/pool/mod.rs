@@ -12,13 +12,14 @@ mod member;
 pub mod pace;
 pub mod rate;
 pub mod refusal;
+pub mod routes;
 pub mod upkeep;
 mod watched;
 
 use self::health::{Health, HealthKey};
 pub use self::member::{Grant, Member};
 use self::pace::Pace;
-use self::rate::ResourceName;
+use self::rate::{RateKey, ResourceName};
 use crate::config::Credential;
 use crate::shared::{count, SharedData};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,6 +105,22 @@ impl Pool {
         members.find(|member| member.health == grant.health)
     }
 
+    /// Pauses a credential, and all of the same user, whose limit it is. Returns the end, Unix
+    /// milliseconds, unless it was paused at least so long already.
+    pub fn pause(
+        &self,
+        shared: &dyn SharedData,
+        (rates, health): (RateKey, HealthKey),
+        retry_after: Option<u64>,
+        now: u64,
+    ) -> Option<u64> {
+        let others = self.members.iter();
+        for other in others.filter(|it| it.rates == rates && it.health != health) {
+            other.health.pause(shared, retry_after, now);
+        }
+        health.pause(shared, retry_after, now)
+    }
+
     fn of<'a: 'b, 'b>(&'a self, pool: &'b str) -> impl Iterator<Item = &'a Member> + 'b {
         self.members
             .iter()
@@ -154,17 +171,22 @@ impl Pool {
             let limit = standing.map_or(assumed.requests, |s| s.rate.limit);
             // What costs nothing takes nothing from others.
             let reserve = match wish.points {
-                Some(_) => limit.saturating_mul(wish.reserve_percent) / 100,
+                Some(_) => reserve(limit, wish.reserve_percent),
                 None => 0,
             };
-            let left = left.saturating_sub(reserve);
+            let left = match standing {
+                // Few go out at first, but the whole limit is expected to be there.
+                Some(s) if s.is_expected(now) => left.min(s.promised(now).saturating_sub(reserve)),
+                _ => left.saturating_sub(reserve),
+            };
             let busy = wish
                 .points
                 .and_then(|points| ledger.busy_until(wish.resource, points, self.pace, now));
             if left == 0 && pending {
                 unable.busy(now / 1_000 + 1);
             } else if left == 0 {
-                unable.exhausted(standing.map_or(0, |s| s.rate.reset));
+                let reset = standing.map_or(0, |s| s.rate.reset);
+                unable.exhausted(reset.max(now / 1_000 + 1));
             } else if let Some(until) = busy {
                 unable.busy(until);
             } else if wish.tried.contains(&member.health) {
@@ -182,13 +204,13 @@ impl Pool {
             .ok_or_else(|| unable.verdict())
     }
 
-    /// The credentials of a pool that GitHub accepts, one for each limit: those of one user
-    /// have one limit together.
-    fn accepted(&self, shared: &dyn SharedData, pool: &str) -> Vec<&Member> {
+    /// The credentials of a pool that GitHub accepts, as far as is known, one for each limit:
+    /// those of one user have one limit together.
+    fn accepted(&self, shared: &dyn SharedData, pool: &str, now: u64) -> Vec<&Member> {
         let mut kept: Vec<&Member> = Vec::new();
         for member in self.of(pool) {
             let is_new = kept.iter().all(|other| other.rates != member.rates);
-            if is_new && !member.health(shared).broken {
+            if is_new && !member.is_broken(shared, now) {
                 kept.push(member);
             }
         }
@@ -203,7 +225,7 @@ impl Pool {
         now: u64,
     ) -> BTreeMap<ResourceName, PoolRate> {
         let mut sums = BTreeMap::<ResourceName, PoolRate>::new();
-        for member in self.accepted(shared, pool) {
+        for member in self.accepted(shared, pool, now) {
             let ledger = member.ledger(shared);
             for standing in ledger.standings().iter().filter(|it| !it.is_assumed()) {
                 let sum = sums.entry(standing.rate.resource).or_default();
@@ -216,15 +238,24 @@ impl Pool {
         sums
     }
 
-    /// What the clients of `pool` have of `resource`.
-    pub fn view(&self, shared: &dyn SharedData, pool: &str, resource: &str, now: u64) -> PoolRate {
+    /// What the clients of `pool` have of `resource`, when they leave so many percent of each
+    /// limit to others.
+    pub fn view(
+        &self,
+        shared: &dyn SharedData,
+        pool: &str,
+        resource: &str,
+        reserve_percent: u64,
+        now: u64,
+    ) -> PoolRate {
         let assumed = documented::of(resource);
         let mut sum = PoolRate::default();
-        for member in self.accepted(shared, pool) {
+        for member in self.accepted(shared, pool, now) {
             let ledger = member.ledger(shared);
             let standing = ledger.standing(resource);
             let limit = standing.map_or(assumed.requests, |s| s.rate.limit);
             let left = standing.map_or(limit, |s| s.promised(now));
+            let left = left.saturating_sub(reserve(limit, reserve_percent));
             sum.limit = sum.limit.saturating_add(limit);
             sum.remaining = sum.remaining.saturating_add(left);
             let reset = standing.map_or(0, |s| s.rate.reset);
@@ -252,6 +283,10 @@ impl Pool {
         names.dedup();
         names
     }
+}
+
+fn reserve(limit: u64, percent: u64) -> u64 {
+    limit.saturating_mul(percent) / 100
 }
 
 /// A credential that could serve.

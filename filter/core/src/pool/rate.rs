@@ -6,7 +6,6 @@
 //! reset nobody knows yet what the new window holds: few requests go out until one answer says.
 
 use super::documented;
-use crate::graphql;
 use crate::header::Headers;
 use crate::pool::pace::{Pace, Spending};
 use crate::pool::watched::{self, Watched};
@@ -66,16 +65,6 @@ pub fn resource_name(name: &str) -> ResourceName {
     let fitting = Some(name).filter(|name| !name.is_empty() && name.bytes().all(fits));
     let kept = fitting.and_then(|name| ResourceName::from(name).ok());
     kept.unwrap_or_else(|| ResourceName::from("core").unwrap_or_default())
-}
-
-/// The resource that a request will be counted against, as GitHub documents it.
-pub fn resource_of(path: &str) -> &'static str {
-    match path {
-        graphql::PATH => "graphql",
-        "/search/code" => "code_search",
-        _ if path.starts_with("/search/") => "search",
-        _ => "core",
-    }
 }
 
 /// What a response changed about a resource.
@@ -152,9 +141,14 @@ impl Standing {
         !self.is_over(now) && self.rate.remaining > 0 && self.left(now) == 0
     }
 
+    /// Whether what is left at `now` is what GitHub documents or had before, and not what it said.
+    pub fn is_expected(&self, now: u64) -> bool {
+        self.is_over(now) || self.assumed
+    }
+
     /// What a client should believe is left at `now`.
     pub fn promised(&self, now: u64) -> u64 {
-        if self.is_over(now) || self.assumed {
+        if self.is_expected(now) {
             self.rate.limit.saturating_sub(self.in_flight)
         } else {
             self.left(now)
@@ -324,6 +318,9 @@ impl RateKey {
     /// Returns whether that is news.
     pub fn exhaust(self, shared: &dyn SharedData, resource: &str, reset: u64, now: u64) -> bool {
         self.change(shared, |ledger| {
+            if ledger.standing(resource).is_none() && ledger.standings.len() < MOST_RESOURCES {
+                ledger.standings.push(Standing::assumed(resource, 0, 0));
+            }
             let Some(standing) = ledger.standing_mut(resource) else {
                 return false;
             };

@@ -152,7 +152,10 @@ fn tokens_of_one_user_share_one_limit() {
     for _ in 0..5 {
         assert_eq!(chosen(&pool, &map, &WISH, 0).unwrap(), "C");
     }
-    assert_eq!(pool.view(&map, "default", "core", 0).limit, 10_000 + 5_000);
+    assert_eq!(
+        pool.view(&map, "default", "core", 0, 0).limit,
+        10_000 + 5_000
+    );
 }
 
 #[test]
@@ -205,6 +208,24 @@ fn the_last_of_each_limit_is_left_to_others_where_asked() {
         0,
     );
     assert!(chosen(&pool, &map, &low, 0).is_ok());
+    let seen = |reserve, now| pool.view(&map, "default", "core", reserve, now).remaining;
+    assert_eq!((seen(0, 0), seen(20, 0), seen(50, 0)), (2_001, 1, 0));
+    assert!(chosen(&pool, &map, &low, 200_000).is_ok(), "a new window");
+    assert_eq!(seen(20, 200_000), 8_000);
+}
+
+#[test]
+fn a_pause_is_the_users() {
+    let credentials = [pat("A", Some("bot")), pat("B", Some("bot")), pat("C", None)];
+    let (pool, map) = (Pool::new(&credentials, NO_PACE), Map::default());
+    let [a, ..] = pool.members() else {
+        panic!("three members");
+    };
+    let end = pool.pause(&map, (a.rates, a.health), Some(60), 0);
+    assert_eq!(end, Some(60_000));
+    for _ in 0..8 {
+        assert_eq!(chosen(&pool, &map, &WISH, 1).as_deref(), Ok("C"));
+    }
 }
 
 #[test]
@@ -291,7 +312,6 @@ fn debug_output_tells_no_secret() {
 }
 
 #[test]
-
 fn a_pool_has_what_github_said_of_its_accepted_credentials_and_of_each_user_once() {
     let credentials = [
         pat("A", Some("bot")),
@@ -312,7 +332,7 @@ fn a_pool_has_what_github_said_of_its_accepted_credentials_and_of_each_user_once
     assert_eq!(left(1), (30_000, 6_000));
     pool.members()[0].health.refused(&map);
     assert_eq!(left(1), (30_000, 6_000), "the user has another token");
-    let view = pool.view(&map, "default", "core", 1);
+    let view = pool.view(&map, "default", "core", 0, 1);
     assert_eq!((view.limit, view.remaining), (30_000, 6_000));
     pool.members()[3].health.refused(&map);
     assert_eq!(left(1), (20_000, 5_000));

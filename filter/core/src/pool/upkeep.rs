@@ -241,10 +241,11 @@ pub fn polled(
                 let known = known.map_or(rate, |standing| standing.rate);
                 effects.extend(Metric::rate(&member.name, &known).map(Effect::Record));
             }
-            if member.health.accepted(shared) {
-                let line = format!("credential {}: ready again: GitHub accepts it", member.name);
-                effects.push(Effect::Warn(line));
-            }
+            accepted(member, shared, &mut effects);
+        }
+        // An Enterprise Server without rate limits says so with a 404, to those it knows.
+        None if matches!(answer.status, 200..=399 | 404) => {
+            accepted(member, shared, &mut effects);
         }
         Some(CredentialRefusal::Rejected) => {
             let used = member.grant(&member.health(shared), now).map(|it| it.tag);
@@ -253,7 +254,8 @@ pub fn polled(
             }
         }
         Some(CredentialRefusal::Secondary(retry_after)) => {
-            if let Some(until) = member.health.pause(shared, retry_after, now) {
+            let credential = (member.rates, member.health);
+            if let Some(until) = proxy.pool.pause(shared, credential, retry_after, now) {
                 effects.push(Effect::Warn(paused_line(&member.name, until, now)));
             }
         }
@@ -261,6 +263,13 @@ pub fn polled(
     }
     effects.push(state(member, shared, now));
     effects
+}
+
+fn accepted(member: &Member, shared: &dyn SharedData, effects: &mut Vec<Effect>) {
+    if member.health.accepted(shared) {
+        let line = format!("credential {}: ready again: GitHub accepts it", member.name);
+        effects.push(Effect::Warn(line));
+    }
 }
 
 /// The answer to a poll.
@@ -461,6 +470,18 @@ mod tests {
             &map,
             0,
             poll(200, body, None),
+            70_003
+        )));
+        assert_eq!(member.state(&map, 70_003), 0);
+        polled(&proxy, &map, 0, poll(401, b"", None), 70_003);
+        polled(&proxy, &map, 0, poll(503, b"", None), 70_003);
+        assert_eq!(member.state(&map, 70_003), 3, "nobody said that it is");
+        let off = br#"{"message":"Rate limiting is not enabled."}"#;
+        assert!(warned(&polled(
+            &proxy,
+            &map,
+            0,
+            poll(404, off, None),
             70_003
         )));
         assert_eq!(member.state(&map, 70_003), 0);

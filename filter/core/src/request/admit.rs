@@ -14,7 +14,6 @@ use crate::forwarded::{self, InvalidHost};
 use crate::graphql::wish::Wish;
 use crate::header::Headers;
 use crate::path::Target;
-use crate::pool::rate;
 use crate::reply::Refusal;
 use crate::scope::Permission;
 use crate::upstream;
@@ -112,7 +111,7 @@ fn admit(
         client: client.name.clone(),
         pool: client.pool.clone(),
         method: method.to_owned(),
-        resource: rate::resource_of(&target.path),
+        resource: world.worker.routes.resource_of(&target.path),
         budget: client.budget.map(|it| Budget::new(&client.name, it)),
         priority: client.priority,
         key: Key::of(&client.pool, authority, &path, &headers),

@@ -117,7 +117,7 @@ impl Forwarded {
         &mut self,
         response: &Response,
         refused: bool,
-        world: &World<'_>,
+        world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) {
         // GitHub counts what it answers, but for a 304, for requests past a limit, and for
@@ -129,10 +129,13 @@ impl Forwarded {
             return;
         }
         let admitted = &self.errand.admitted;
+        if let Some(rate) = &rate {
+            world.worker.routes.learn(&admitted.target, rate.resource);
+        }
         if !admitted.only_reads() && (200..400).contains(&response.status) {
             written::note(world.shared, &admitted.target, world.now);
         }
-        let resource = rate.as_ref().map_or(admitted.resource, |r| &r.resource);
+        let resource = &admitted.resource;
         effects.push(Effect::Record(Metric::upstream(
             &admitted.client,
             &self.grant.name,
@@ -171,10 +174,11 @@ impl Forwarded {
         }
     }
 
+    /// Shows the state of the credential, and of those that share its limits.
     pub(super) fn show_state(&self, world: &World<'_>, effects: &mut Vec<Effect>) {
-        if let Some(member) = world.proxy.pool.member(&self.grant) {
-            effects.push(upkeep::state(member, world.shared, world.now));
-        }
+        let members = world.proxy.pool.members().iter();
+        let same = members.filter(|it| it.rates == self.grant.rates);
+        effects.extend(same.map(|it| upkeep::state(it, world.shared, world.now)));
     }
 
     /// GitHub accepted the credential.

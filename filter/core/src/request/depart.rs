@@ -8,7 +8,6 @@ use super::errand::{Asked, Errand, Forwarded, Part, RequestBody, LONGEST_HELD};
 use super::{serve, Admitted, AwaitingCredential, Effect, Phase, World};
 use crate::budget::Account;
 use crate::cache::entry::Entry;
-use crate::config::Priority;
 use crate::etag::{self, MemoKey};
 use crate::flight::{self, Landing};
 use crate::pool::health::HealthKey;
@@ -73,14 +72,11 @@ impl Errand {
             .map(|entry| entry.head.credential);
         let wish = Wish {
             pool: &self.admitted.pool,
-            resource: self.admitted.resource,
+            resource: &self.admitted.resource,
             favourite,
             tried,
             points: self.entry().is_none().then(|| self.points()),
-            reserve_percent: match self.admitted.priority {
-                Priority::Low => world.proxy.config.pool.low_priority_reserve_percent,
-                Priority::Normal => 0,
-            },
+            reserve_percent: self.admitted.reserve_percent(world),
             impatient: world.now.saturating_sub(since) >= PATIENCE_WHEN_BUSY,
         };
         world.proxy.pool.choose(world.shared, &wish, world.now)
@@ -174,7 +170,7 @@ impl Errand {
     ) -> Box<Forwarded> {
         let reserved = asked == Asked::Nothing;
         if reserved {
-            let resource = self.admitted.resource;
+            let resource = &self.admitted.resource;
             let points = self.points();
             grant
                 .rates

@@ -119,10 +119,14 @@ impl Forwarded {
     ) -> Option<Learnt> {
         let reserved = std::mem::take(&mut self.reserved);
         self.account(reserved, counted, world);
-        let resource = reserved.then_some(self.errand.admitted.resource);
+        let expected = self.errand.admitted.resource;
+        let reserved = reserved.then_some(expected.as_str());
         let rates = self.grant.rates;
-        match (rate, resource) {
-            (Some(rate), _) => rates.answered(world.shared, resource, rate, world.now),
+        match (rate, reserved) {
+            (Some(rate), _) => {
+                self.errand.admitted.resource = rate.resource;
+                rates.answered(world.shared, reserved, rate, world.now)
+            }
             (None, Some(resource)) => {
                 rates.settle(world.shared, resource);
                 None

@@ -168,8 +168,7 @@ impl Forwarded {
     ) {
         let (shared, now) = (world.shared, world.now);
         let name = &self.grant.name;
-        let resource = response.headers.text("x-ratelimit-resource");
-        let resource = resource.unwrap_or(self.errand.admitted.resource);
+        let resource = &self.errand.admitted.resource;
         match refusal {
             CredentialRefusal::Primary => {
                 // Learnt from the fields already, unless there were none.
@@ -183,7 +182,9 @@ impl Forwarded {
                 }
             }
             CredentialRefusal::Secondary(retry_after) => {
-                if let Some(until) = self.grant.health.pause(shared, retry_after, now) {
+                let credential = (self.grant.rates, self.grant.health);
+                let pool = &world.proxy.pool;
+                if let Some(until) = pool.pause(shared, credential, retry_after, now) {
                     effects.push(Effect::Warn(upkeep::paused_line(name, until, now)));
                 }
             }

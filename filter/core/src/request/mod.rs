@@ -47,7 +47,9 @@ use crate::metric::Metric;
 use crate::path::Mount;
 use crate::pool::health::HealthKey;
 use crate::pool::pace::Pace;
+use crate::pool::rate::ResourceName;
 use crate::pool::refusal::CredentialRefusal;
+use crate::pool::routes::Routes;
 use crate::pool::Pool;
 use crate::rewrite::{BodyRewriter, Origins, Rewrite};
 use crate::shared::SharedData;
@@ -110,6 +112,8 @@ impl Proxy {
 pub struct Worker {
     /// Validators already computed.
     pub memo: Memo,
+    /// What GitHub counts paths against.
+    pub routes: Routes,
     /// Guards the calls to the cache cluster.
     pub breaker: Breaker,
     /// GitHub does not answer.
@@ -359,7 +363,8 @@ pub struct Admitted {
     root: Option<String>,
     /// What it asked for there, without the query.
     target: String,
-    resource: &'static str,
+    /// What GitHub is expected to count it against; what it named once it has answered.
+    resource: ResourceName,
     /// Its own limit, if it has one.
     budget: Option<Budget>,
     /// Whether it leaves a reserve of each credential to the others.
@@ -388,6 +393,14 @@ impl Admitted {
         let root = self.root.as_ref()?;
         let origins = &world.proxy.origins;
         Some(Rewrite::new(origins, root, self.mount, &self.target))
+    }
+
+    /// Percent of each limit that it leaves to others.
+    fn reserve_percent(&self, world: &World<'_>) -> u64 {
+        match self.priority {
+            Priority::Low => world.proxy.config.pool.low_priority_reserve_percent,
+            Priority::Normal => 0,
+        }
     }
 
     fn accept(&self) -> Option<Vec<u8>> {

@@ -126,7 +126,13 @@ pub(super) fn may_be_stale(entry: &Entry, world: &World<'_>) -> bool {
 /// What the client may use of `resource`: of the pool's limit, or of its own budget.
 fn rate(admitted: &Admitted, resource: &str, world: &World<'_>) -> PoolRate {
     let pool = &world.proxy.pool;
-    let view = pool.view(world.shared, &admitted.pool, resource, world.now);
+    let view = pool.view(
+        world.shared,
+        &admitted.pool,
+        resource,
+        admitted.reserve_percent(world),
+        world.now,
+    );
     let Some(budget) = &admitted.budget else {
         return view;
     };
@@ -142,12 +148,12 @@ fn rate(admitted: &Admitted, resource: &str, world: &World<'_>) -> PoolRate {
 /// Describes the pool in the rate-limit fields, as its clients may use it: which credential
 /// served is nothing that a client should throttle by.
 pub(super) fn set_rate_limit(headers: &mut Headers, admitted: &Admitted, world: &World<'_>) {
-    let rate = rate(admitted, admitted.resource, world);
+    let rate = rate(admitted, &admitted.resource, world);
     headers.set("x-ratelimit-limit", rate.limit.to_string());
     headers.set("x-ratelimit-remaining", rate.remaining.to_string());
     headers.set("x-ratelimit-used", rate.used.to_string());
     headers.set("x-ratelimit-reset", rate.reset.to_string());
-    headers.set("x-ratelimit-resource", admitted.resource);
+    headers.set("x-ratelimit-resource", admitted.resource.as_str());
 }
 
 /// Answers from an entry that GitHub could not be asked about.
@@ -238,7 +244,7 @@ pub(super) fn over_budget(
         client: admitted.client.clone(),
         reset: account.reset,
         retry_after: account.reset.saturating_sub(world.now / 1_000).max(1),
-        resource: admitted.resource.to_owned(),
+        resource: admitted.resource.to_string(),
         limit: account.limit,
     };
     let (client, method) = (&admitted.client, &admitted.method);
@@ -256,12 +262,11 @@ pub(super) fn pool_unavailable(
     let after = |until: u64| until.saturating_sub(seconds).max(1);
     let refusal = match unavailable {
         Unavailable::Exhausted(reset) => {
-            let pool = &world.proxy.pool;
-            let view = pool.view(world.shared, &admitted.pool, admitted.resource, world.now);
+            let view = rate(admitted, &admitted.resource, world);
             Refusal::PoolExhausted {
                 reset,
                 retry_after: after(reset),
-                resource: admitted.resource.to_owned(),
+                resource: admitted.resource.to_string(),
                 limit: view.limit,
             }
         }

@@ -26,6 +26,34 @@ fn an_empty_pool_says_when_it_resets() {
     );
 }
 
+/// GitHub names the limit of a path that nobody knew to have one of its own.
+#[test]
+fn the_limit_that_github_names_is_the_one_that_counts() {
+    let mut fixture = Fixture::new("");
+    let spent = [
+        ("x-ratelimit-limit", "1750"),
+        ("x-ratelimit-remaining", "0"),
+        ("x-ratelimit-reset", "2000"),
+        ("x-ratelimit-resource", "audit_log"),
+    ];
+    let flow = fixture.request("GET", "/orgs/acme/audit-log", &[]);
+    let flow = fixture.answer(flow, "403", &spent, true);
+    let flow = resent(&mut fixture, flow, "403", &spent, "");
+    let later = fixture.request("GET", "/orgs/acme/audit-log?page=2", &[]);
+    assert!(later.edits().is_none(), "it is not run into again");
+    for flow in [flow, later] {
+        let reply = flow.reply().unwrap();
+        assert_eq!(reply.status, 403);
+        let field = |name| reply.headers.text(name).unwrap_or_default();
+        assert_eq!(field("x-ratelimit-resource"), "audit_log");
+        assert_eq!(field("x-ratelimit-limit"), "3500");
+        assert_eq!(field("x-ratelimit-reset"), "2000");
+        assert_eq!(field("retry-after"), "1000");
+    }
+    let flow = fixture.request("GET", "/orgs/acme", &[]);
+    assert!(flow.edits().is_some(), "that has another limit");
+}
+
 /// An answer on another credential.
 fn resent(
     fixture: &mut Fixture,
