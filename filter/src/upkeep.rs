@@ -45,7 +45,7 @@ pub fn run(vm: &Vm, root: u32, proxy: &Proxy) {
     vm.set_urgent(upkeep::is_urgent(&proxy.pool, &Shared, host::now()));
 }
 
-/// Tells the other replicas what clients spent of their budgets.
+/// Tells the other replicas what clients spent of their budgets, and hears of them.
 fn report(vm: &Vm, root: u32, proxy: &Proxy) {
     for (budget, report) in upkeep::reports(proxy, &Shared, host::now()) {
         let call = Call::add(&report.counter, report.amount);
@@ -67,7 +67,7 @@ pub fn reported(
     status: u16,
     body: &[u8],
 ) {
-    let sum = cluster::sum(status, body);
+    let sum = cluster::sum(status, body, report.amount);
     vm.worker
         .borrow_mut()
         .breaker
@@ -75,7 +75,8 @@ pub fn reported(
     match sum {
         Ok(sum) => {
             budget.heard(&Shared, report, sum);
-            if sum == report.amount {
+            // The first to add to it.
+            if report.amount > 0 && sum == report.amount.unsigned_abs() {
                 ask(
                     vm,
                     root,

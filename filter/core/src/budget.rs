@@ -1,9 +1,10 @@
 //! Budgets: how many counted upstream requests a client may cause, per hour and resource.
 //!
 //! Kept in shared data, so all workers of an Envoy share one count, and reconciled with other
-//! replicas through the cache cluster: each adds what it spent to a common counter and learns
-//! the sum. Hours are those of Unix time, so that replicas agree on them. Answers that cost
-//! nothing at GitHub cost nothing here.
+//! replicas through the cache cluster: each adds what it spent to a common counter, takes off
+//! what GitHub did not count after all, and learns the sum; one that spends nothing looks at it
+//! all the same, from the start on. Hours are those of Unix time, so that replicas agree on
+//! them. Answers that cost nothing at GitHub cost nothing here.
 
 use crate::shared::{update, SharedData};
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,12 @@ use sha2::{Digest, Sha256};
 
 /// Seconds of the window.
 const HOUR: u64 = 3_600;
-/// How often an idle account hears of the others, seconds.
-const LISTEN: u64 = 5;
+/// How often an idle account hears of the others, milliseconds.
+const LISTEN: u64 = 5_000;
+/// After this time a report is given up, milliseconds: whoever sent it is no more.
+const LOST: u64 = 60_000;
+/// The resource that nearly every client spends of: its sum is known before the first request.
+const MOST_USED: &str = "core";
 /// Resources kept per client; GitHub has about fifteen.
 const MOST_RESOURCES: usize = 32;
 
@@ -42,8 +47,8 @@ pub struct Report {
     pub resource: String,
     /// The common counter: hex, the same on all replicas.
     pub counter: String,
-    /// To be added to it.
-    pub amount: u64,
+    /// To be added to it. Less than 0 for what was told and then not counted; 0: a look.
+    pub amount: i64,
     hour: u64,
 }
 
@@ -51,19 +56,44 @@ pub struct Report {
 struct Line {
     resource: String,
     hour: u64,
-    /// Spent here and not reported yet.
-    fresh: u64,
+    /// Spent here and not reported yet; less than 0 when more of what was reported is to be
+    /// taken back.
+    fresh: i64,
     /// Being reported.
-    pending: u64,
+    pending: i64,
+    /// Whether a report is on its way, be it of nothing.
+    telling: bool,
+    /// When the last one left, Unix milliseconds.
+    told_at: u64,
     /// The sum over all replicas, as last heard.
     reported: u64,
 }
 
 impl Line {
+    fn new(resource: &str, hour: u64) -> Self {
+        Self {
+            resource: resource.to_owned(),
+            hour,
+            fresh: 0,
+            pending: 0,
+            telling: false,
+            told_at: 0,
+            reported: 0,
+        }
+    }
+
     fn spent(&self) -> u64 {
-        self.fresh
-            .saturating_add(self.pending)
-            .saturating_add(self.reported)
+        let here = self.fresh.saturating_add(self.pending);
+        self.reported.saturating_add_signed(here)
+    }
+
+    /// Whether the others have to be told, or heard.
+    fn is_due(&self, now: u64) -> bool {
+        let since = now.saturating_sub(self.told_at);
+        if self.telling {
+            return since >= LOST;
+        }
+        self.fresh != 0 || since >= LISTEN
     }
 }
 
@@ -95,44 +125,72 @@ impl Budget {
     pub fn resources(&self, shared: &dyn SharedData, now: u64) -> Vec<String> {
         let lines = shared.get(&self.key()).map(|(bytes, _)| read(&bytes));
         let lines = lines.unwrap_or_default().into_iter();
-        let lines = lines.filter(|line| line.hour == hour(now));
+        let lines = lines.filter(|line| line.hour == hour(now) && line.spent() > 0);
         lines.map(|line| line.resource).collect()
     }
 
     /// Notes a counted request.
     pub fn charge(&self, shared: &dyn SharedData, resource: &str, now: u64) {
-        self.edit(shared, resource, now, |line| {
-            line.fresh = line.fresh.saturating_add(1);
+        let hour = hour(now);
+        update(shared, &self.key(), |bytes| {
+            let mut lines = read(bytes);
+            open(&mut lines, resource, hour);
+            let line = find(&mut lines, resource, hour);
+            let charged = line.map(|line| line.fresh = line.fresh.saturating_add(1));
+            (charged.and_then(|()| write(&lines)), ())
         });
     }
 
-    /// Takes one back that was not counted after all.
-    pub fn refund(&self, shared: &dyn SharedData, resource: &str, now: u64) {
-        self.edit(shared, resource, now, |line| {
-            line.fresh = line.fresh.saturating_sub(1);
+    /// Takes the charge of `charged_at` back, which was not counted after all. One of an hour
+    /// that is over is nobody's concern any more.
+    pub fn refund(&self, shared: &dyn SharedData, resource: &str, charged_at: u64) {
+        let hour = hour(charged_at);
+        update(shared, &self.key(), |bytes| {
+            let mut lines = read(bytes);
+            let line = find(&mut lines, resource, hour);
+            let refunded = line.map(|line| line.fresh = line.fresh.saturating_sub(1));
+            (refunded.and_then(|()| write(&lines)), ())
         });
     }
 
-    /// What has to be told to the other replicas. Each amount is taken out once; say how it
-    /// went with `heard` or `unheard`.
-    pub fn reports(&self, shared: &dyn SharedData, now: u64) -> Vec<Report> {
+    /// Sees to it that what the others spend of `resource` is heard of in this hour.
+    pub fn watch(&self, shared: &dyn SharedData, resource: &str, now: u64) {
+        let hour = hour(now);
+        update(shared, &self.key(), |bytes| {
+            let mut lines = read(bytes);
+            let is_new = open(&mut lines, resource, hour);
+            (is_new.then(|| write(&lines)).flatten(), ())
+        });
+    }
+
+    /// What has to be told to the other replicas, and up to `looks` of what has to be heard of
+    /// them. Each amount is taken out once; say how it went with `heard` or `unheard`.
+    pub fn reports(&self, shared: &dyn SharedData, looks: usize, now: u64) -> Vec<Report> {
         let hour = hour(now);
         let taken = update(shared, &self.key(), |bytes| {
             let mut lines = read(bytes);
-            let mut reports = Vec::new();
-            for line in lines.iter_mut().filter(|line| line.hour == hour) {
-                let listens = line.reported > 0 && (now / 1_000).checked_rem(LISTEN) == Some(0);
-                if line.pending == 0 && (line.fresh > 0 || listens) {
-                    line.pending = std::mem::take(&mut line.fresh);
-                    reports.push(Report {
-                        counter: self.counter(&line.resource, hour),
-                        resource: line.resource.clone(),
-                        amount: line.pending,
-                        hour,
-                    });
+            open(&mut lines, MOST_USED, hour);
+            let (mut reports, mut looks) = (Vec::new(), looks);
+            let due = |line: &&mut Line| line.hour == hour && line.is_due(now);
+            for line in lines.iter_mut().filter(due) {
+                if line.fresh == 0 {
+                    let Some(left) = looks.checked_sub(1) else {
+                        continue;
+                    };
+                    looks = left;
                 }
+                // What was lost has most likely arrived.
+                (line.telling, line.told_at) = (true, now);
+                line.pending = std::mem::take(&mut line.fresh);
+                reports.push(Report {
+                    counter: self.counter(&line.resource, hour),
+                    resource: line.resource.clone(),
+                    amount: line.pending,
+                    hour,
+                });
             }
-            (postcard::to_allocvec(&lines).ok(), reports)
+            let changed = !reports.is_empty();
+            (changed.then(|| write(&lines)).flatten(), reports)
         });
         taken.unwrap_or_default()
     }
@@ -152,38 +210,12 @@ impl Budget {
     fn close(&self, shared: &dyn SharedData, report: &Report, settle: impl Fn(&mut Line)) {
         update(shared, &self.key(), |bytes| {
             let mut lines = read(bytes);
-            let mut all = lines.iter_mut();
-            let line = all.find(|it| it.resource == report.resource && it.hour == report.hour);
-            let Some(line) = line else {
+            let Some(line) = find(&mut lines, &report.resource, report.hour) else {
                 return (None, ());
             };
-            line.pending = line.pending.saturating_sub(report.amount);
+            (line.telling, line.pending) = (false, 0);
             settle(line);
-            (postcard::to_allocvec(&lines).ok(), ())
-        });
-    }
-
-    fn edit(&self, shared: &dyn SharedData, resource: &str, now: u64, edit: impl Fn(&mut Line)) {
-        let hour = hour(now);
-        update(shared, &self.key(), |bytes| {
-            let mut lines = read(bytes);
-            lines.retain(|line| line.hour == hour);
-            if let Some(line) = lines.iter_mut().find(|line| line.resource == resource) {
-                edit(line);
-            } else if lines.len() < MOST_RESOURCES {
-                let mut line = Line {
-                    resource: resource.to_owned(),
-                    hour,
-                    fresh: 0,
-                    pending: 0,
-                    reported: 0,
-                };
-                edit(&mut line);
-                lines.push(line);
-            } else {
-                return (None, ());
-            }
-            (postcard::to_allocvec(&lines).ok(), ())
+            (write(&lines), ())
         });
     }
 
@@ -206,8 +238,31 @@ fn hour(now: u64) -> u64 {
     now / 1_000 / HOUR
 }
 
+/// Opens a line for `resource` in `hour`, if there is none and room for one; those of other
+/// hours go. Whether it did.
+fn open(lines: &mut Vec<Line>, resource: &str, hour: u64) -> bool {
+    if find(lines, resource, hour).is_some() {
+        return false;
+    }
+    lines.retain(|line| line.hour == hour);
+    let has_room = lines.len() < MOST_RESOURCES;
+    if has_room {
+        lines.push(Line::new(resource, hour));
+    }
+    has_room
+}
+
+fn find<'a>(lines: &'a mut [Line], resource: &str, hour: u64) -> Option<&'a mut Line> {
+    let mut lines = lines.iter_mut();
+    lines.find(|line| line.resource == resource && line.hour == hour)
+}
+
 fn read(bytes: &[u8]) -> Vec<Line> {
     postcard::from_bytes(bytes).unwrap_or_default()
+}
+
+fn write(lines: &[Line]) -> Option<Vec<u8>> {
+    postcard::to_allocvec(lines).ok()
 }
 
 #[cfg(test)]
@@ -234,6 +289,17 @@ mod tests {
         assert_eq!(left(&budget, &map, "core", 3_600_000), 2);
     }
 
+    /// A counter of Redis, and what each replica told it.
+    fn tell(budget: &Budget, map: &Map, counter: &mut i64, now: u64) {
+        for report in budget.reports(map, 9, now) {
+            if report.resource == "core" {
+                *counter += report.amount;
+                let sum = u64::try_from(*counter).unwrap();
+                budget.heard(map, &report, sum);
+            }
+        }
+    }
+
     #[test]
     fn replicas_learn_of_each_other() {
         let (here, there) = (Map::default(), Map::default());
@@ -243,25 +309,105 @@ mod tests {
         }
         budget.charge(&there, "core", 0);
         let mut counter = 0;
-        for map in [&here, &there, &here] {
-            for report in budget.reports(map, 0) {
-                counter += report.amount;
-                budget.heard(map, &report, counter);
-            }
+        for (map, now) in [(&here, 0), (&there, 0), (&here, LISTEN)] {
+            tell(&budget, map, &mut counter, now);
         }
-        assert_eq!(left(&budget, &here, "core", 0), 6);
-        assert_eq!(left(&budget, &there, "core", 0), 6);
+        assert_eq!(left(&budget, &here, "core", LISTEN), 6);
+        assert_eq!(left(&budget, &there, "core", LISTEN), 6);
+    }
+
+    /// As after a restart: nothing was charged here, and the sum is known before anything is.
+    #[test]
+    fn whoever_spent_nothing_learns_the_sum() {
+        let (map, budget, mut counter) = (Map::default(), Budget::new("ci", 10), 7);
+        tell(&budget, &map, &mut counter, HOUR * 1_000);
+        assert_eq!(left(&budget, &map, "core", HOUR * 1_000), 3);
+        counter += 1;
+        tell(&budget, &map, &mut counter, HOUR * 1_000 + LISTEN - 1);
+        assert_eq!(left(&budget, &map, "core", HOUR * 1_000), 3, "not yet");
+        tell(&budget, &map, &mut counter, HOUR * 1_000 + LISTEN);
+        assert_eq!(left(&budget, &map, "core", HOUR * 1_000), 2);
+        // The next hour's counter is another one.
+        let mut counter = 4;
+        tell(&budget, &map, &mut counter, 2 * HOUR * 1_000);
+        assert_eq!(left(&budget, &map, "core", 2 * HOUR * 1_000), 6);
+    }
+
+    #[test]
+    fn a_resource_that_is_asked_about_is_listened_to() {
+        let (map, budget) = (Map::default(), Budget::new("ci", 10));
+        budget.watch(&map, "search", HOUR);
+        budget.watch(&map, "search", HOUR);
+        let reports = budget.reports(&map, 9, HOUR * 1_000);
+        let told = reports
+            .iter()
+            .map(|it| (it.resource.as_str(), it.amount))
+            .collect::<Vec<_>>();
+        assert_eq!(told, [("core", 0)], "the hour turned");
+        budget.watch(&map, "search", HOUR * 1_000);
+        let reports = budget.reports(&map, 9, HOUR * 1_000);
+        assert_eq!(reports[0].resource, "search");
+        budget.heard(&map, &reports[0], 4);
+        assert_eq!(left(&budget, &map, "search", HOUR * 1_000), 6);
+    }
+
+    #[test]
+    fn looks_are_bounded_and_charges_are_not() {
+        let (map, budget) = (Map::default(), Budget::new("ci", 10));
+        budget.watch(&map, "search", LISTEN);
+        budget.watch(&map, "graphql", LISTEN);
+        budget.charge(&map, "scim", LISTEN);
+        let names = |looks| {
+            let reports = budget.reports(&map, looks, LISTEN).into_iter();
+            reports.map(|it| it.resource).collect::<Vec<_>>()
+        };
+        assert_eq!(names(0), ["scim"]);
+        assert_eq!(names(1), ["search"]);
+        assert_eq!(names(9), ["graphql", "core"]);
+    }
+
+    #[test]
+    fn what_was_told_and_then_not_counted_is_taken_back() {
+        let (map, budget, mut counter) = (Map::default(), Budget::new("ci", 10), 2);
+        budget.charge(&map, "core", 0);
+        tell(&budget, &map, &mut counter, 0);
+        assert_eq!((counter, left(&budget, &map, "core", 0)), (3, 7));
+        budget.refund(&map, "core", 0);
+        assert_eq!(left(&budget, &map, "core", 0), 8, "at once");
+        tell(&budget, &map, &mut counter, 1_000);
+        assert_eq!((counter, left(&budget, &map, "core", 1_000)), (2, 8));
+        // While it is being told, and when that fails.
+        budget.charge(&map, "core", 2_000);
+        let report = budget.reports(&map, 9, 2_000).remove(0);
+        budget.refund(&map, "core", 2_000);
+        budget.unheard(&map, &report);
+        assert_eq!(left(&budget, &map, "core", 2_000), 8);
+        assert_eq!(
+            budget.reports(&map, 9, 2_000),
+            [],
+            "nothing is left to tell"
+        );
+    }
+
+    #[test]
+    fn a_late_refund_leaves_the_next_hour_alone() {
+        let (map, budget) = (Map::default(), Budget::new("ci", 10));
+        let (before, after) = (HOUR * 1_000 - 1, HOUR * 1_000);
+        budget.charge(&map, "core", before);
+        budget.charge(&map, "core", after);
+        budget.refund(&map, "core", before);
+        assert_eq!(left(&budget, &map, "core", after), 9);
     }
 
     #[test]
     fn what_could_not_be_told_is_told_later_and_only_once() {
         let (map, budget) = (Map::default(), Budget::new("ci", 10));
         budget.charge(&map, "core", 0);
-        let report = budget.reports(&map, 0).remove(0);
-        assert!(budget.reports(&map, 0).is_empty(), "being told");
+        let report = budget.reports(&map, 9, 0).remove(0);
+        assert!(budget.reports(&map, 9, 0).is_empty(), "being told");
         budget.charge(&map, "core", 0);
         budget.unheard(&map, &report);
-        assert_eq!(budget.reports(&map, 0)[0].amount, 2);
+        assert_eq!(budget.reports(&map, 9, 0)[0].amount, 2);
         assert_eq!(left(&budget, &map, "core", 0), 8);
     }
 }

@@ -2,7 +2,8 @@
 //! others.
 
 use e2e::{wait, GitHub, Proxy, Redis, Request, Response};
-use github_simulator::Options;
+use github_simulator::{Document, EtagMode, Options};
+use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const THRIFTY: &str = "dGhyaWZ0eS10b2tlbi10aHJpZnR5LXRva2VuLTEyMzQ=";
@@ -82,7 +83,8 @@ async fn a_budget_bounds_what_a_client_costs() {
     stats.await;
 }
 
-/// Replicas that share a Redis share the budgets: each learns what the others spent.
+/// Replicas that share a Redis share the budgets: each learns what the others spent, also one
+/// that spends nothing, or has just been started.
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_share_a_budget() {
     within_one_hour().await;
@@ -105,7 +107,57 @@ async fn replicas_share_a_budget() {
         .await;
         assert_eq!(get(proxy, THRIFTY, 100).await.status, 403);
     }
+    let late = setup().start().await;
+    wait::until("the new replica to have heard of the others", || async {
+        let limits = Request::new(late.address(), "GET", "/rate_limit")
+            .header("authorization", &format!("token {THRIFTY}"));
+        let core = &limits.send().await.json()["resources"]["core"];
+        (core["remaining"] == 0).then_some(())
+    })
+    .await;
+    assert_eq!(get(&late, THRIFTY, 101).await.status, 403);
     assert_eq!(github.counted(), 6);
+}
+
+/// What GitHub does not count costs nothing, also where the other replicas had been told of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_too_early_is_taken_back() {
+    within_one_hour().await;
+    let (github, redis) = (GitHub::start().await, Redis::start().await);
+    github.set_etags("", EtagMode::BodyOnly);
+    let slow = Document {
+        delay_ms: 3_000,
+        ..Document::json(json!({"slow": true}))
+    };
+    github.put("/things/slow", slow);
+    let setup = Proxy::before(&github)
+        .registry(&registry("budget: 2"))
+        .redis(&redis);
+    let proxy = setup.start().await;
+    let known = Request::new(github.api_address(), "GET", "/things/slow");
+    let known = known.header("user-agent", "test").send().await;
+    let etag = known.header("etag").to_owned();
+    // A counter is the only value there: nothing is stored, and claims have longer keys.
+    let counter_stands_at = |wanted: &'static str| {
+        let redis = &redis;
+        wait::until("the counter", move || async move {
+            let counters = redis.keys().into_iter().filter(|key| key.len() == 64);
+            let sums: Vec<String> = counters.map(|key| redis.cli(&["GET", &key])).collect();
+            (sums.iter().map(|sum| sum.trim()).eq([wanted])).then_some(())
+        })
+    };
+    for _ in 0..3 {
+        let request = Request::new(proxy.address(), "GET", "/things/slow")
+            .header("authorization", &format!("token {THRIFTY}"))
+            .header("if-none-match", &etag);
+        let (response, ()) = tokio::join!(request.send(), counter_stands_at("1"));
+        assert_eq!(response.status, 304, "{response:?}");
+        assert_eq!(response.header("x-ratelimit-remaining"), "2");
+        counter_stands_at("0").await;
+    }
+    for (number, status) in [(0, 200), (1, 200), (2, 403)] {
+        assert_eq!(get(&proxy, THRIFTY, number).await.status, status);
+    }
 }
 
 /// A client of low priority leaves the last part of each limit to the others, but may go on

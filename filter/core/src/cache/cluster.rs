@@ -104,13 +104,19 @@ impl Call {
 }
 
 impl Call {
-    /// Adds `amount` to the counter of a budget.
-    pub fn add(counter: &str, amount: u64) -> Self {
+    /// Adds `amount` to the counter of a budget; 0 only reads it, and leaves none behind that
+    /// nobody has added to.
+    pub fn add(counter: &str, amount: i64) -> Self {
+        let path = if amount == 0 {
+            format!("/GET/{counter}")
+        } else {
+            format!("/INCRBY/{counter}/{amount}")
+        };
         Self {
             operation: Operation::Add,
             method: "GET",
             authority: counter.to_owned(),
-            path: format!("/INCRBY/{counter}/{amount}"),
+            path,
         }
     }
 
@@ -176,12 +182,23 @@ pub fn written(operation: Operation, status: u16, body: &[u8]) -> Result<(), Fai
     }
 }
 
-/// What a counter stands at after `Call::add`.
+/// What a counter stands at after `Call::add` of `amount`; 0 also where it was lost, and only
+/// what is taken back is left of it.
 ///
 /// # Errors
 /// The cluster did not say.
-pub fn sum(status: u16, body: &[u8]) -> Result<u64, Failed> {
-    reply(status, body, "INCRBY")?.as_u64().ok_or(Failed)
+pub fn sum(status: u16, body: &[u8], amount: i64) -> Result<u64, Failed> {
+    let sum = if amount == 0 {
+        match reply(status, body, "GET")? {
+            Value::Null => Some(0),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        }
+    } else {
+        reply(status, body, "INCRBY")?.as_i64()
+    };
+    let sum: i64 = sum.ok_or(Failed)?;
+    Ok(u64::try_from(sum).unwrap_or(0))
 }
 
 /// The reply in `{"COMMAND": reply}`.
@@ -208,6 +225,8 @@ mod tests {
         assert_eq!(Call::set(&key, 60).method, "PUT");
         assert_eq!(Call::lock(&key).path, format!("/SET/{hex}00/1/NX/PX/10000"));
         assert_eq!(Call::unlock(&key).authority, hex);
+        assert_eq!(Call::add(&hex, -2).path, format!("/INCRBY/{hex}/-2"));
+        assert_eq!(Call::add(&hex, 0).path, format!("/GET/{hex}"));
     }
 
     #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
@@ -218,8 +237,13 @@ mod tests {
         assert_eq!(entry(503, vec![], &key), Err(Failed));
         assert_eq!(entry(200, b"not an entry".to_vec(), &key), Ok(None));
         assert_eq!(peek(200, b""), Ok(None));
-        assert_eq!(sum(200, br#"{"INCRBY":7}"#), Ok(7));
-        assert_eq!(sum(200, br#"{"INCRBY":[false,"ERR"]}"#), Err(Failed));
+        assert_eq!(sum(200, br#"{"INCRBY":7}"#, 2), Ok(7));
+        assert_eq!(sum(200, br#"{"INCRBY":-1}"#, -1), Ok(0));
+        assert_eq!(sum(200, br#"{"INCRBY":[false,"ERR"]}"#, 2), Err(Failed));
+        assert_eq!(sum(200, br#"{"GET":"7"}"#, 0), Ok(7));
+        assert_eq!(sum(200, br#"{"GET":null}"#, 0), Ok(0));
+        assert_eq!(sum(200, br#"{"GET":[false,"ERR"]}"#, 0), Err(Failed));
+        assert_eq!(sum(200, br#"{"GET":"x"}"#, 0), Err(Failed));
         assert_eq!(granted(200, br#"{"SET":[true,"OK"]}"#), Ok(true));
         assert_eq!(granted(200, br#"{"SET":null}"#), Ok(false));
         assert_eq!(granted(200, br#"{"SET":[false,"ERR x"]}"#), Err(Failed));

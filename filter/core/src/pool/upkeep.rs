@@ -18,6 +18,10 @@ use serde_json::Value;
 /// The longest a chore may take, milliseconds: less than the lease on it.
 pub const TIMEOUT_MILLIS: u64 = 10_000;
 
+/// How many budgets are looked at in one go because it is time to hear of other replicas; what
+/// clients spent here is always told.
+const MOST_LOOKS: usize = 50;
+
 /// Something to do now.
 #[derive(Debug)]
 pub enum Chore<'a> {
@@ -102,21 +106,28 @@ fn spread(interval: u64, seed: u64) -> u64 {
     interval - tenth + seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (2 * tenth + 1)
 }
 
-/// What clients spent of their budgets since the other replicas were last told.
+/// What clients spent of their budgets since the other replicas were last told, and where it is
+/// time to hear of these.
 pub fn reports(proxy: &Proxy, shared: &dyn SharedData, now: u64) -> Vec<(Budget, Report)> {
     if proxy.config.cache.cluster.is_none() {
         return Vec::new();
     }
     let clients = proxy.config.clients.clients().iter();
-    clients
+    let mut budgets: Vec<Budget> = clients
         .filter_map(|client| Some(Budget::new(&client.name, client.budget?)))
-        .flat_map(|budget| {
-            let reports = budget.reports(shared, now).into_iter();
-            reports
-                .map(move |report| (budget.clone(), report))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+        .collect();
+    // Beginning where the last second's looks may have ended, so that all get their turn.
+    let turn = (now / 1_000).wrapping_mul(MOST_LOOKS as u64);
+    let first = turn.checked_rem(budgets.len() as u64).unwrap_or(0);
+    budgets.rotate_left(usize::try_from(first).unwrap_or(0));
+    let (mut reports, mut looks) = (Vec::new(), MOST_LOOKS);
+    for budget in budgets {
+        for report in budget.reports(shared, looks, now) {
+            looks = looks.saturating_sub(usize::from(report.amount == 0));
+            reports.push((budget.clone(), report));
+        }
+    }
+    reports
 }
 
 /// Whether some App has no token and may soon have one: then it is worth hurrying.

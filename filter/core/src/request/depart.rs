@@ -89,11 +89,10 @@ impl Errand {
     /// The client's account, if it is empty and the request will be counted. Questions about a
     /// stored response are expected to cost nothing.
     fn overdrawn(&self, world: &World<'_>) -> Option<Account> {
-        let Admitted {
-            budget, resource, ..
-        } = &self.admitted;
-        let budget = budget.as_ref().filter(|_| self.entry().is_none())?;
-        let account = budget.account(world.shared, resource, world.now);
+        if self.entry().is_some() {
+            return None;
+        }
+        let account = self.admitted.account(&self.admitted.resource, world)?;
         (account.remaining == 0).then_some(account)
     }
 
@@ -218,6 +217,16 @@ pub(super) fn is_patient(unavailable: Unavailable, since: u64, world: &World<'_>
 }
 
 impl Admitted {
+    /// What is left of the client's budget for `resource`, if it has one. From then on, what
+    /// other replicas spend of it is heard of.
+    pub(super) fn account(&self, resource: &str, world: &World<'_>) -> Option<Account> {
+        let budget = self.budget.as_ref()?;
+        if world.proxy.config.cache.cluster.is_some() {
+            budget.watch(world.shared, resource, world.now);
+        }
+        Some(budget.account(world.shared, resource, world.now))
+    }
+
     /// Whether the request may be held back: its body is not known to be a long one, which would
     /// get Envoy's 413. A refusal that says when to come back is better.
     fn can_be_held(&self) -> bool {

@@ -146,7 +146,7 @@ impl Forwarded {
         } = admitted;
         match budget {
             Some(budget) if reserved && !counted => {
-                budget.refund(world.shared, resource, world.now);
+                budget.refund(world.shared, resource, self.sent_at);
             }
             Some(budget) if counted && !reserved => {
                 budget.charge(world.shared, resource, world.now);

@@ -133,10 +133,9 @@ fn rate(admitted: &Admitted, resource: &str, world: &World<'_>) -> PoolRate {
         admitted.reserve_percent(world),
         world.now,
     );
-    let Some(budget) = &admitted.budget else {
+    let Some(account) = admitted.account(resource, world) else {
         return view;
     };
-    let account = budget.account(world.shared, resource, world.now);
     PoolRate {
         limit: account.limit,
         remaining: account.remaining.min(view.remaining),
