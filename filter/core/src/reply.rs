@@ -14,6 +14,9 @@ const RATE_LIMITS: &str = "https://docs.github.com/rest/overview/rate-limits-for
 const SECONDARY_LIMITS: &str = "https://docs.github.com/rest/overview/\
 rate-limits-for-the-rest-api#about-secondary-rate-limits";
 
+/// What the API is asked with.
+const METHODS: &str = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS";
+
 /// How GitHub describes the JSON that it sends, in `X-GitHub-Media-Type`.
 pub const MEDIA_TYPE: &str = "github.v3; format=json";
 
@@ -33,6 +36,8 @@ pub enum Refusal {
         /// For what.
         method: String,
     },
+    /// TRACE, whose answer would show the credential (RFC 9110 §9.3.8).
+    Method,
     /// The path is ambiguous or malformed.
     Path,
     /// No credential of the pool can serve it.
@@ -85,7 +90,7 @@ impl Refusal {
             Self::PoolExhausted { .. } | Self::PoolPaused { .. } | Self::NoCredential => {
                 Some("pool_exhausted")
             }
-            Self::Unreachable => None,
+            Self::Method | Self::Unreachable => None,
         }
     }
 
@@ -96,6 +101,7 @@ impl Refusal {
             Self::Scope { .. } | Self::Budget { .. } | Self::PoolExhausted { .. } => 403,
             Self::PoolPaused { .. } => 429,
             Self::Path => 400,
+            Self::Method => 405,
             Self::Unreachable => 502,
             Self::NoCredential => 503,
         }
@@ -108,6 +114,7 @@ impl Refusal {
                 format!("Client {client} is not allowed to {method} this resource")
             }
             Self::Path => "Problems parsing the request path".to_owned(),
+            Self::Method => "Method Not Allowed".to_owned(),
             Self::PoolExhausted { .. } => "API rate limit exceeded for all credentials".to_owned(),
             Self::Budget { client, .. } => format!("API rate limit exceeded for client {client}"),
             Self::PoolPaused { .. } => {
@@ -161,6 +168,7 @@ impl Refusal {
                 headers.set("x-ratelimit-reset", reset.to_string());
             }
             Self::NoCredential => headers.set("retry-after", "60"),
+            Self::Method => headers.set("allow", METHODS),
             Self::Scope { .. } | Self::Path | Self::Unreachable => {}
         }
         headers
@@ -197,6 +205,7 @@ mod tests {
                 "Client ci is not allowed to DELETE this resource",
             ),
             (Refusal::Path, 400, "Problems parsing the request path"),
+            (Refusal::Method, 405, "Method Not Allowed"),
         ];
         for (refusal, status, message) in cases {
             let body: serde_json::Value = serde_json::from_str(&refusal.body()).unwrap();

@@ -44,7 +44,7 @@ impl Task {
 
     /// Due at once, for a new reason.
     pub fn hurry(&mut self) {
-        self.not_before = 0;
+        self.not_before = 1;
     }
 
     /// It is done; due again at `next`.

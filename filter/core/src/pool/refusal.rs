@@ -56,7 +56,11 @@ impl Reading {
         match self {
             Self::Fine => None,
             Self::Refused(refusal) => Some(refusal),
-            Self::Unclear(otherwise) => read_body(status, headers, body).or(otherwise),
+            Self::Unclear(otherwise) => match read_body(status, headers, body) {
+                Verdict::Refused(refusal) => Some(refusal),
+                Verdict::Denied => None,
+                Verdict::Silent => otherwise,
+            },
         }
     }
 }
@@ -65,12 +69,9 @@ impl Reading {
 pub fn read(status: u16, headers: &Headers, graphql: bool) -> Reading {
     let spent = headers.text("x-ratelimit-remaining").map(str::trim) == Some("0");
     match status {
-        // A secondary limit that was met while a primary one was used up, too: then
-        // `retry-after` comes first.
-        403 | 429 if spent && headers.has("retry-after") => {
-            Reading::Unclear(Some(CredentialRefusal::Primary))
-        }
-        403 | 429 if spent => Reading::Refused(CredentialRefusal::Primary),
+        // It may be a secondary limit all the same, whose `retry-after` comes first, or want of
+        // a permission, told with the last request of a window.
+        403 | 429 if spent => Reading::Unclear(Some(CredentialRefusal::Primary)),
         403 | 429 if headers.has("retry-after") => {
             Reading::Refused(CredentialRefusal::Secondary(retry_after(headers)))
         }
@@ -81,30 +82,47 @@ pub fn read(status: u16, headers: &Headers, graphql: bool) -> Reading {
     }
 }
 
-/// Reads the body of an unclear response.
-fn read_body(status: u16, headers: &Headers, body: &[u8]) -> Option<CredentialRefusal> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
-    let message = answer.get("message").and_then(Value::as_str).unwrap_or("");
-    if is_secondary(message) && matches!(status, 200 | 403 | 429) {
-        return Some(CredentialRefusal::Secondary(retry_after(headers)));
-    }
-    if status == 200 {
-        return read_graphql(&answer, headers);
-    }
-    let message = message.to_ascii_lowercase();
-    let says = |text: &str| message.contains(text);
-    match status {
-        401 if says("bad credentials") => Some(CredentialRefusal::Rejected),
-        403 if says("suspended") => Some(CredentialRefusal::Rejected),
-        403 if says("rate limit exceeded") || says("rate limit already exceeded") => {
-            Some(CredentialRefusal::Primary)
-        }
-        _ => None,
-    }
+/// What a body says.
+enum Verdict {
+    /// GitHub refused the credential.
+    Refused(CredentialRefusal),
+    /// The credential is good, but lacks a permission.
+    Denied,
+    /// Nothing about the credential.
+    Silent,
 }
 
-fn is_secondary(message: &str) -> bool {
+/// Reads the body of an unclear response.
+fn read_body(status: u16, headers: &Headers, body: &[u8]) -> Verdict {
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+        return Verdict::Silent;
+    };
+    let message = answer.get("message").and_then(Value::as_str).unwrap_or("");
     let message = message.to_ascii_lowercase();
+    let says = |text: &str| message.contains(text);
+    let refusal = match status {
+        200 | 403 | 429 if is_secondary(&message) => {
+            CredentialRefusal::Secondary(retry_after(headers))
+        }
+        200 => return read_graphql(&answer, headers).map_or(Verdict::Silent, Verdict::Refused),
+        401 if says("bad credentials") => CredentialRefusal::Rejected,
+        // Not any text with the word, which may be part of a name.
+        403 if message.starts_with("this installation has been suspended")
+            || says("your account was suspended") =>
+        {
+            CredentialRefusal::Rejected
+        }
+        403 if says("rate limit exceeded") || says("rate limit already exceeded") => {
+            CredentialRefusal::Primary
+        }
+        403 if says("resource not accessible") => return Verdict::Denied,
+        _ => return Verdict::Silent,
+    };
+    Verdict::Refused(refusal)
+}
+
+/// Whether a message, in lower case, is about a secondary limit.
+fn is_secondary(message: &str) -> bool {
     message.contains("secondary rate limit") || message.contains("abuse detection")
 }
 
@@ -166,7 +184,18 @@ mod tests {
         type Case<'a> = (u16, Fields<'a>, bool, &'a str, Option<CredentialRefusal>);
         let both = [("retry-after", "120"), ("x-ratelimit-remaining", "0")];
         let secondary = r#"{"message":"You have exceeded a secondary rate limit."}"#;
-        let cases: [Case<'_>; 20] = [
+        let denied = r#"{"message":"Resource not accessible by personal access token"}"#;
+        let listed = r#"{"message":"Although ... the `suspended-org` organization has ..."}"#;
+        let cases: [Case<'_>; 23] = [
+            (403, &spent, false, denied, None),
+            (403, &none, false, listed, None),
+            (
+                403,
+                &none,
+                false,
+                r#"{"message":"Sorry. Your account was suspended."}"#,
+                Some(Rejected),
+            ),
             (403, &both, false, secondary, Some(Secondary(Some(120)))),
             (403, &both, false, "{}", Some(Primary)),
             (200, &later, true, secondary, Some(Secondary(Some(7)))),

@@ -96,6 +96,9 @@ fn admit(
         client: Some(client.name.clone()),
         refusal,
     };
+    if method == "TRACE" {
+        return Err(refused(Refusal::Method));
+    }
     let target = target.ok_or_else(|| refused(Refusal::Path))?;
     let permission = client.scopes.permit(method, &target.path);
     if permission == Permission::Nothing {

@@ -87,8 +87,11 @@ impl Forwarded {
             }
             Reading::Refused(refusal) | Reading::Unclear(Some(refusal)) => {
                 self.book(&response, true, world, effects);
-                let delivery = Delivery::Stream { held, end };
-                self.refused(refusal, response, delivery, world, effects)
+                self.refused(refusal, &response, world, effects)
+            }
+            Reading::Unclear(None) if end && response.status == 401 => {
+                self.book(&response, false, world, effects);
+                self.suspected(response, Delivery::Stream { held, end }, world, effects)
             }
             Reading::Unclear(None) | Reading::Fine => {
                 self.book(&response, false, world, effects);
@@ -158,7 +161,11 @@ impl Forwarded {
     /// Shows what is known of a resource, and what changed.
     fn report(&self, learnt: &Learnt, world: &World<'_>, effects: &mut Vec<Effect>) {
         let (name, rate) = (&self.grant.name, &learnt.rate);
-        effects.extend(Metric::rate(name, rate).map(Effect::Record));
+        // Those of one user have one limit.
+        let members = world.proxy.pool.members().iter();
+        for member in members.filter(|it| it.rates == self.grant.rates) {
+            effects.extend(Metric::rate(&member.name, rate).map(Effect::Record));
+        }
         let (resource, reset) = (&rate.resource, rate.reset);
         match learnt.turn {
             Some(Turn::UsedUp) => effects.push(Effect::Warn(format!(
@@ -292,6 +299,10 @@ impl Forwarded {
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
+        let forwarded = match self.errand.entry() {
+            Some(_) => Why::Stale(response.status),
+            None => Why::Miss,
+        };
         let (admitted, entry) = self.errand.abandon(Landing::Dissolved, world, effects);
         if let Some(entry) = entry {
             return serve::stale(&admitted, entry, world, effects);
@@ -300,7 +311,7 @@ impl Forwarded {
             return serve::unreachable(&admitted, world, effects);
         }
         let cache = CacheStatus::Miss {
-            forwarded: Why::Miss,
+            forwarded,
             stored: false,
         };
         pass(&admitted, &response, cache, delivery, world, effects).phase()

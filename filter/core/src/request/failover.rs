@@ -4,15 +4,13 @@
 
 use super::answer::{Delivery, Response};
 use super::depart::is_patient;
-use super::errand::{Asked, Forwarded, Part, RequestBody};
-use super::pass::pass;
-use super::{serve, Effect, Judging, Phase, Retrying, World};
-use crate::cache::status::{CacheStatus, Forwarded as Why};
-use crate::flight::Landing;
+use super::errand::{Forwarded, RequestBody};
+use super::{Effect, Judging, Phase, Retrying, World};
 use crate::header::Headers;
 use crate::metric::Metric;
+use crate::pool::health::Health;
 use crate::pool::refusal::{self, CredentialRefusal};
-use crate::pool::upkeep;
+use crate::pool::{upkeep, Unavailable};
 use serde::de::IgnoredAny;
 
 /// How long a primary limit lasts when GitHub does not say, seconds.
@@ -53,11 +51,11 @@ impl Judging {
             &response.headers,
             message,
         );
-        let delivery = Delivery::Stream { held, end };
         forwarded.book(&response, verdict.is_some(), world, effects);
         match verdict {
-            Some(refusal) => forwarded.refused(refusal, response, delivery, world, effects),
+            Some(refusal) => forwarded.refused(refusal, &response, world, effects),
             None => {
+                let delivery = Delivery::Stream { held, end };
                 forwarded.accepted(&response, world, effects);
                 forwarded.conclude(response, delivery, world, effects)
             }
@@ -109,17 +107,16 @@ impl Forwarded {
     pub(super) fn refused(
         mut self: Box<Self>,
         refusal: CredentialRefusal,
-        response: Response,
-        delivery: Delivery,
+        response: &Response,
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        self.mark(refusal, &response, world, effects);
+        self.mark(refusal, response, world, effects);
         self.tried.push(self.grant.health);
         let body = match std::mem::replace(&mut self.body, RequestBody::Dropped) {
             RequestBody::Complete(body) => body,
             RequestBody::Partial(_) | RequestBody::Dropped => {
-                return self.give_up(response, delivery, world, effects);
+                return self.give_up(world, effects);
             }
         };
         let retry = Retrying {
@@ -150,7 +147,10 @@ impl Forwarded {
         };
         self.book(&response, refusal.is_some(), world, effects);
         match refusal {
-            Some(refusal) => self.refused(refusal, response, Delivery::Whole(body), world, effects),
+            Some(refusal) => self.refused(refusal, &response, world, effects),
+            None if response.status == 401 && body.is_empty() => {
+                self.suspected(response, Delivery::Whole(body), world, effects)
+            }
             None => {
                 self.accepted(&response, world, effects);
                 self.conclude(response, Delivery::Whole(body), world, effects)
@@ -198,29 +198,41 @@ impl Forwarded {
         self.show_state(world, effects);
     }
 
-    /// It cannot be sent again: the client gets a stale answer, or GitHub's refusal.
-    fn give_up(
-        self,
+    /// It cannot be sent again: the client gets a stale answer, or is told to send it again itself,
+    /// at once where another credential is ready.
+    fn give_up(self, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+        let next = self.errand.choose(&self.tried, world.now, world);
+        let soon = Unavailable::Busy(world.now / 1_000 + 1);
+        let unavailable = next.err().unwrap_or(soon);
+        self.errand.unavailable(unavailable, world, effects)
+    }
+
+    /// Takes a 401 without a body that would say whom it is about. Another credential may know
+    /// better, and a poll will tell soon whether this one is still good.
+    pub(super) fn suspected(
+        mut self: Box<Self>,
         response: Response,
         delivery: Delivery,
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
-        let cache = match (&self.errand.part, self.asked) {
-            (Part::Around(status), _) => *status,
-            (Part::Cached { .. }, Asked::Nothing) => CacheStatus::Miss {
-                forwarded: Why::Miss,
-                stored: false,
-            },
-            (Part::Cached { .. }, _) => CacheStatus::Miss {
-                forwarded: Why::Stale(response.status),
-                stored: false,
-            },
-        };
-        let (admitted, entry) = self.errand.abandon(Landing::Dissolved, world, effects);
-        match entry {
-            Some(entry) => serve::stale(&admitted, entry, world, effects),
-            None => pass(&admitted, &response, cache, delivery, world, effects).phase(),
+        let hurry = |health: &mut Health| health.poll.hurry();
+        self.grant.health.change(world.shared, hurry);
+        self.tried.push(self.grant.health);
+        match self.body {
+            RequestBody::Complete(body)
+                if self.errand.choose(&self.tried, world.now, world).is_ok() =>
+            {
+                let retry = Retrying {
+                    errand: self.errand,
+                    tried: self.tried,
+                    body,
+                    refusal: CredentialRefusal::Rejected,
+                    since: world.now,
+                };
+                Box::new(retry).attempt(world, effects)
+            }
+            _ => self.conclude(response, delivery, world, effects),
         }
     }
 }

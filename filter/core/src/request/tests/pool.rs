@@ -78,7 +78,12 @@ fn a_refused_credential_hands_over_unnoticed() {
     let later = [("retry-after", "30")];
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
     let cases: [Case<'_>; 4] = [
-        ("403", &spent, "", "rate_limit"),
+        (
+            "403",
+            &spent,
+            r#"{"message":"API rate limit exceeded for user ID 1."}"#,
+            "rate_limit",
+        ),
         ("429", &later, "", "secondary_limit"),
         (
             "403",
@@ -259,10 +264,34 @@ fn a_write_that_is_not_all_here_is_not_repeated() {
     };
     let flow = fixture.step(Phase::Arrived, event);
     let flow = fixture.answer(flow, "429", &[("retry-after", "5")], true);
+    let reply = flow.reply().unwrap();
+    assert_eq!(reply.status, 429, "the client may send it again, at once");
+    assert_eq!(reply.headers.text("retry-after"), Some("1"));
+}
+
+/// It has no body that would say whether the credential is meant, or its kind.
+#[test]
+fn a_401_to_a_head_is_tried_on_another_credential() {
+    let mut fixture = Fixture::new("");
+    let flow = fixture.request("HEAD", "/user", &[]);
+    let first = flow.forwarded("authorization").unwrap();
+    let flow = fixture.answer(flow, "401", &[], true);
+    let second = flow.resent("authorization").unwrap();
+    assert_ne!(first, second);
+    let good = resent(&mut fixture, flow, "200", &[], "");
+    assert_eq!(good.reply().unwrap().status, 200);
+    let flow = fixture.request("HEAD", "/app", &[]);
+    let flow = fixture.answer(flow, "401", &[], true);
+    let flow = resent(&mut fixture, flow, "401", &[], "");
     assert_eq!(
-        flow.passed("cache-status").unwrap(),
-        "github-proxy; fwd=method"
+        flow.reply().unwrap().status,
+        401,
+        "it is about the endpoint"
     );
+    let members = fixture.proxy.pool.members().iter();
+    assert!(members
+        .into_iter()
+        .all(|it| it.state(&fixture.map, fixture.now) == 0));
 }
 
 #[test]
