@@ -10,8 +10,12 @@ use sha2::{Digest, Sha256};
 /// Changes with whatever changes the meaning of a key.
 const VERSION: &[u8] = b"github-proxy/1";
 
-/// Request fields that select a representation on every GitHub endpoint.
-pub const SELECTING: [&str; 2] = ["accept", "x-github-api-version"];
+/// Request fields that select a representation on every GitHub endpoint: of those that its Vary
+/// names, the ones that clients send.
+pub const SELECTING: [&str; 3] = ["accept", "x-github-api-version", X_REQUESTED_WITH];
+
+/// Sent by some libraries in browsers, and by nothing else.
+const X_REQUESTED_WITH: &str = "x-requested-with";
 
 /// Request fields that turn features of GitHub's GraphQL on.
 const DOCUMENT_SELECTING: [&str; 2] = ["graphql-features", "x-github-next-global-id"];
@@ -56,6 +60,9 @@ impl Key {
         parts.add(path_and_query.as_bytes());
         parts.add_value(accept(request));
         parts.add_value(request.joined("x-github-api-version"));
+        if let Some(library) = request.joined(X_REQUESTED_WITH) {
+            parts.add(&library);
+        }
         parts.key()
     }
 
@@ -138,6 +145,11 @@ mod tests {
             key("other", "/user", &[("accept", "a")]),
             key("default", "/user?a=1", &[("accept", "a")]),
             key("default", "/user", &[("accept", "b")]),
+            key(
+                "default",
+                "/user",
+                &[("accept", "a"), ("x-requested-with", "XMLHttpRequest")],
+            ),
             key("default", "/user", &[]),
             key("default", "/user", &[("accept", "")]),
             key(

@@ -343,7 +343,8 @@ impl Forwarded {
             get && policy::storable(status, &response.headers)
         };
         let length = response.headers.content_length();
-        let fits = length.is_none_or(|length| length <= world.proxy.longest_body);
+        let longest = world.proxy.longest_body;
+        let fits = longest > 0 && length.is_none_or(|length| length <= longest);
         let shareable = get && !query && policy::shareable(status, &response.headers);
         let kept = fits && (storable || shareable);
         let cache = CacheStatus::Miss {
@@ -377,7 +378,7 @@ impl Forwarded {
             asked_at: self.asked_at,
         };
         let Passed { closed, rewriter } = passed;
-        let collecting = Box::new(Collecting::new(admitted, copy, closed, rewriter));
+        let collecting = Box::new(Collecting::new(admitted, copy, closed, rewriter, world.now));
         if held.is_empty() && !end {
             return Phase::Collecting(collecting);
         }

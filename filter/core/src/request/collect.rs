@@ -15,6 +15,10 @@ use crate::metric::Metric;
 use crate::pool::Grant;
 use crate::rewrite::BodyRewriter;
 
+/// How long a body may stand still, because of GitHub or of a client that does not read it, before
+/// those who wait for it wait for another one, milliseconds.
+const STANDSTILL: u64 = 5_000;
+
 /// What the copy of a response needs besides its body.
 #[derive(Debug)]
 pub(super) struct Copy {
@@ -38,6 +42,8 @@ pub struct Collecting {
     /// Rewrites what the client gets; the copy is GitHub's own.
     rewriter: Option<BodyRewriter>,
     writer: EntryWriter,
+    /// When the last part came, Unix milliseconds.
+    moved_at: u64,
 }
 
 impl Collecting {
@@ -46,6 +52,7 @@ impl Collecting {
         copy: Copy,
         closed: Closed,
         rewriter: Option<BodyRewriter>,
+        now: u64,
     ) -> Self {
         Self {
             admitted,
@@ -53,7 +60,26 @@ impl Collecting {
             closed,
             rewriter,
             writer: EntryWriter::new(),
+            moved_at: now,
         }
+    }
+
+    /// Whether others wait for it.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.admitted.leads
+    }
+
+    /// Hands the flight on when the body stands still; the copy goes on.
+    pub(super) fn tick(
+        mut self: Box<Self>,
+        world: &mut World<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        if world.now.saturating_sub(self.moved_at) >= STANDSTILL {
+            release(&mut self.admitted, None, world, effects);
+            lead::land(&mut self.admitted, Landing::HandedOn, world, effects);
+        }
+        Phase::Collecting(self)
     }
 
     /// Passes a chunk on and keeps it.
@@ -79,6 +105,7 @@ impl Collecting {
         world: &mut World<'_>,
         effects: &mut Vec<Effect>,
     ) -> Phase {
+        self.moved_at = world.now;
         let limit = world.proxy.longest_body;
         if self.writer.body().len().saturating_add(chunk.len()) > limit {
             return self.give_up(end, world, effects);

@@ -198,6 +198,7 @@ impl Phase {
         match self {
             Self::Yielding(_) | Self::AwaitingCredential(_) | Self::Retrying(_) => Some(true),
             Self::Waiting(_) => Some(false),
+            Self::Collecting(it) if it.is_awaited() => Some(false),
             _ => None,
         }
     }
@@ -457,6 +458,7 @@ pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Ef
         (Phase::Collecting(it), Event::Body { chunk, end }) => {
             it.chunk(&chunk, end, world, &mut effects)
         }
+        (Phase::Collecting(it), Event::Tick) => it.tick(world, &mut effects),
         (phase, Event::Gone) => gone(phase, world, &mut effects),
         (phase, _) => phase,
     };

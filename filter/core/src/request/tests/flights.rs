@@ -42,6 +42,30 @@ fn equal_requests_wait_for_one_answer() {
     );
 }
 
+/// Its client does not read, or GitHub stands still: the others need not wait for that.
+#[test]
+fn a_body_that_stands_still_hands_the_flight_on() {
+    let mut fixture = Fixture::new("");
+    let leader = fixture.get();
+    let follower = fixture.get();
+    let leader = fixture.answer(leader, "200", &[("etag", "\"a\"")], false);
+    let chunk = b"one".to_vec();
+    let leader = fixture.step(leader.phase, Event::Body { chunk, end: false });
+    assert_eq!(leader.phase.wants_ticks(), Some(false));
+    fixture.now += 4_999;
+    let leader = fixture.step(leader.phase, Event::Tick);
+    assert_eq!(leader.wakes(), []);
+    fixture.now += 1;
+    let leader = fixture.step(leader.phase, Event::Tick);
+    assert_eq!(leader.wakes(), [(2, Wake::Lead)]);
+    assert_eq!(leader.phase.wants_ticks(), None);
+    let follower = fixture.step(follower.phase, Event::Woken(Wake::Lead));
+    assert!(follower.edits().is_some(), "it asks for itself");
+    let chunk = b"two".to_vec();
+    let leader = fixture.step(leader.phase, Event::Body { chunk, end: true });
+    assert_eq!(leader.wakes(), [], "the flight is another's");
+}
+
 #[test]
 fn who_comes_after_the_question_does_not_share_its_answer() {
     let mut fixture = Fixture::new("");
