@@ -82,8 +82,14 @@ pub fn path(upstream: &Upstream, target: &Target) -> String {
     path
 }
 
+/// Whether a part of the representation is asked for: other methods have none (RFC 9110 §14.2).
+fn wants_part(request: &Headers) -> bool {
+    request.has("range") && matches!(request.text(":method"), Some("GET" | "HEAD"))
+}
+
 /// The edits that turn a client's request into the proxy's. The user agent of a `cacheable`
-/// one is made harmless; any other request keeps its own.
+/// one is made harmless; any other request keeps its own. The same holds for the codings that the
+/// client takes: of a part in another coding than it asked for, nobody could make anything.
 pub fn edits(
     request: &Headers,
     authority: &str,
@@ -94,7 +100,11 @@ pub fn edits(
 ) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::with_capacity(8);
     let mut remove: Vec<&str> = Vec::new();
+    let part = wants_part(request);
     for (name, _) in request.iter() {
+        if part && name == "accept-encoding" {
+            continue;
+        }
         let replaced = *validator != Validator::Client && PRECONDITIONS.contains(&name)
             || cacheable && name == "accept" && key::accept(request).is_none();
         if is_of_the_client(name) || request.is_hop_by_hop(name) || replaced {
@@ -107,6 +117,9 @@ pub fn edits(
     set(":authority", authority.as_bytes());
     set(":path", path.as_bytes());
     set("authorization", authorization);
+    if part && !request.has("accept-encoding") {
+        set("accept-encoding", b"identity");
+    }
     match validator {
         Validator::Tag(tag) => set("if-none-match", tag.as_bytes()),
         Validator::Date(date) => set("if-modified-since", date),
@@ -198,6 +211,29 @@ mod tests {
             assert_eq!(harmless(agent).as_deref(), expected);
         }
         assert_eq!(harmless("é curl").as_deref(), Some("é c-url"));
+    }
+
+    /// A range is one of the form that the client asked for, be it none at all.
+    #[test]
+    fn a_part_is_asked_for_in_the_codings_of_the_client() {
+        let asked = |method: &str, fields: &[(&str, &str)]| {
+            let fields = [&[(":method", method)], fields].concat();
+            let owned = fields.iter().map(|(n, v)| (n.to_string(), (*v).into()));
+            let request = Headers::new(owned.collect());
+            let mut sent = request.clone();
+            let client = Validator::Client;
+            sent.apply(edits(&request, "up.example", "/", b"", &client, false));
+            sent.joined("accept-encoding")
+                .map(|it| String::from_utf8(it).unwrap())
+        };
+        let range = ("range", "bytes=0-1");
+        let codings = ("accept-encoding", "br, gzip");
+        for method in ["GET", "HEAD"] {
+            assert_eq!(asked(method, &[range, codings]).unwrap(), "br, gzip");
+            assert_eq!(asked(method, &[range]).unwrap(), "identity");
+            assert_eq!(asked(method, &[codings]), None);
+        }
+        assert_eq!(asked("POST", &[range, codings]), None);
     }
 
     #[test]

@@ -91,6 +91,10 @@ impl Retrying {
         // Envoy frames the callout itself, and adds the scheme of its cluster.
         let framing = ["content-length", "expect", "x-forwarded-proto", ":scheme"];
         headers.retain(|name| !framing.contains(&name));
+        // The answer to a callout passes no decompressor.
+        if headers.has("accept-encoding") {
+            headers.set("accept-encoding", "identity");
+        }
         let place = world.proxy.config.upstream.at(errand.admitted.mount);
         effects.push(Effect::Resend {
             cluster: place.cluster.clone(),

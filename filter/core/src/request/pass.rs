@@ -106,7 +106,10 @@ fn edits(
         .map(|(name, _)| (name.to_owned(), None))
         .collect();
     let rewritten = rewrite.is_some() && Rewrite::applies_to(headers);
-    if admitted.is_head() && (rewritten || headers.has("content-encoding")) {
+    if admitted.is_head()
+        && !headers.has("content-range")
+        && (rewritten || headers.has("content-encoding"))
+    {
         // No body follows that would show its length, and Envoy's decompressor leaves alone
         // what describes the form that was asked for upstream.
         edits.extend(["content-encoding", "content-length"].map(|name| (name.to_owned(), None)));

@@ -245,6 +245,21 @@ fn a_write_is_repeated_with_its_body() {
     assert_eq!(flow.reply().unwrap().body.bytes(), br#"{"data":{}}"#);
 }
 
+/// What another credential gets passes no filter that would decompress it.
+#[test]
+fn another_credential_is_asked_for_a_part_in_plain() {
+    let mut fixture = Fixture::new("");
+    let range = ("range", "bytes=0-9");
+    for more in [vec![range], vec![range, ("accept-encoding", "gzip")]] {
+        let flow = fixture.request("GET", "/x", &more);
+        assert!(flow.edits().is_some());
+        let flow = fixture.answer(flow, "429", &[("retry-after", "1")], true);
+        let sent = flow.resent("accept-encoding").unwrap();
+        assert_eq!(sent, b"identity", "{more:?}");
+        fixture.now += 60_000;
+    }
+}
+
 #[test]
 fn a_write_that_is_not_all_here_is_not_repeated() {
     let mut fixture = Fixture::new("");
