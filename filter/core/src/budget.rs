@@ -6,9 +6,11 @@
 //! all the same, from the start on. Hours are those of Unix time, so that replicas agree on
 //! them. Answers that cost nothing at GitHub cost nothing here.
 
+use crate::pool::PoolRate;
 use crate::shared::{update, SharedData};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
 
 /// Seconds of the window.
 const HOUR: u64 = 3_600;
@@ -38,6 +40,26 @@ pub struct Account {
     pub remaining: u64,
     /// When the hour ends, Unix seconds.
     pub reset: u64,
+}
+
+impl Account {
+    /// What a client with this account may use of a pool that has `pool`: of either the less,
+    /// until that changes for the better.
+    pub fn within(self, pool: PoolRate) -> PoolRate {
+        let limit = self.limit.min(pool.limit);
+        let remaining = self.remaining.min(pool.remaining);
+        let reset = match pool.remaining.cmp(&self.remaining) {
+            Ordering::Less => pool.reset,
+            Ordering::Equal => pool.reset.max(self.reset),
+            Ordering::Greater => self.reset,
+        };
+        PoolRate {
+            limit,
+            remaining,
+            used: limit.saturating_sub(remaining),
+            reset,
+        }
+    }
 }
 
 /// What a replica tells the others.
@@ -287,6 +309,39 @@ mod tests {
         assert_eq!(left(&budget, &map, "core", 0), 1);
         assert_eq!(budget.account(&map, "core", 0).reset, 3_600);
         assert_eq!(left(&budget, &map, "core", 3_600_000), 2);
+    }
+
+    #[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+    #[cfg_attr(not(target_family = "wasm"), test)]
+    fn a_client_may_use_the_less_of_budget_and_pool() {
+        // (limit, remaining, reset) of the budget, of the pool, and what the client sees.
+        for (budget, pool, seen) in [
+            ((500, 400, 3_600), (5_000, 4_000, 700), (500, 400, 3_600)),
+            ((500, 400, 3_600), (5_000, 300, 700), (500, 300, 700)),
+            ((500, 499, 3_600), (30, 0, 50), (30, 0, 50)),
+            ((500, 2, 3_600), (30, 20, 50), (30, 2, 3_600)),
+            // Both have to come back.
+            ((500, 0, 3_600), (5_000, 0, 700), (500, 0, 3_600)),
+            ((500, 0, 3_600), (5_000, 0, 4_000), (500, 0, 4_000)),
+        ] {
+            let (limit, remaining, reset) = budget;
+            let account = Account {
+                limit,
+                remaining,
+                reset,
+            };
+            let rate = |(limit, remaining, reset)| PoolRate {
+                limit,
+                remaining,
+                used: limit - remaining,
+                reset,
+            };
+            assert_eq!(
+                account.within(rate(pool)),
+                rate(seen),
+                "{budget:?} {pool:?}"
+            );
+        }
     }
 
     /// A counter of Redis, and what each replica told it.

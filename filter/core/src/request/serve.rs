@@ -123,7 +123,7 @@ pub(super) fn may_be_stale(entry: &Entry, world: &World<'_>) -> bool {
     allowed > 0 && world.now.saturating_sub(entry.confirmed_at) <= allowed
 }
 
-/// What the client may use of `resource`: of the pool's limit, or of its own budget.
+/// What the client may use of `resource`: of the pool's limit, and of its own budget.
 fn rate(admitted: &Admitted, resource: &str, world: &World<'_>) -> PoolRate {
     let pool = &world.proxy.pool;
     let view = pool.view(
@@ -133,15 +133,8 @@ fn rate(admitted: &Admitted, resource: &str, world: &World<'_>) -> PoolRate {
         admitted.reserve_percent(world),
         world.now,
     );
-    let Some(account) = admitted.account(resource, world) else {
-        return view;
-    };
-    PoolRate {
-        limit: account.limit,
-        remaining: account.remaining.min(view.remaining),
-        used: account.limit.saturating_sub(account.remaining),
-        reset: account.reset,
-    }
+    let account = admitted.account(resource, world);
+    account.map_or(view, |account| account.within(view))
 }
 
 /// Describes the pool in the rate-limit fields, as its clients may use it: which credential
