@@ -1,8 +1,8 @@
 //! A regular expression that must match the whole text.
 //!
 //! Registries were written for Python's `re`. `fancy-regex` has its look-around
-//! and back references and most of its syntax; the module `python` settles the
-//! rest. A pattern must be complete by itself: it is parsed alone before it is
+//! and back references and most of its syntax; the module `python` translates the
+//! rest, or refuses it. A pattern must be complete by itself: it is parsed alone before it is
 //! anchored, so none can close the anchoring group.
 
 mod plain;
@@ -65,15 +65,9 @@ impl Pattern {
     }
 
     fn engine(pattern: &str, any_case: bool) -> Result<Self, String> {
-        let translated = python::translate(pattern).map_err(invalid)?;
+        let translated = python::translate(pattern).map_err(|reason| invalid(&reason))?;
         Expr::parse_tree(&translated).map_err(|error| explain(&error))?;
-        // In verbose mode a comment at the end would swallow the closing group.
-        let end = if python::starts_verbose(pattern) {
-            "\n"
-        } else {
-            ""
-        };
-        RegexBuilder::new(&format!(r"\A(?:{translated}{end})\z"))
+        RegexBuilder::new(&format!(r"\A(?:{translated})\z"))
             .case_insensitive(any_case)
             .backtrack_limit(BACKTRACK_LIMIT)
             .delegate_size_limit(SIZE_LIMIT)

@@ -76,7 +76,7 @@ impl<'a> Translator<'a> {
         if first == '(' && self.rest.starts_with('?') {
             return self.extension();
         }
-        self.started = true;
+        self.started |= !self.is_verbose() || !first.is_ascii_whitespace();
         match first {
             '\\' => return self.escape(),
             '[' => return self.class(),
