@@ -101,6 +101,38 @@ async fn a_part_is_one_of_the_form_that_was_asked_for() {
     }
 }
 
+/// Compressed on its way, a part would be one of nothing: neither of what GitHub has, nor of what
+/// the client would get of it as a whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_is_not_compressed_on_its_way() {
+    let (mut upstream, proxy) = start().await;
+    let part = "text ".repeat(1_000);
+    for (kind, status, coding) in [
+        ("text/plain", "206 Partial Content", ""),
+        ("application/json", "206 Partial Content", ""),
+        ("text/plain", "200 OK", "gzip"),
+    ] {
+        let request = proxy.request("GET", "/things/text");
+        let request = request.header("range", "bytes=0-4999");
+        let request = request.header("accept-encoding", "gzip");
+        let mut fields = vec![
+            ("content-type", kind),
+            ("content-length", "5000"),
+            ("connection", "close"),
+        ];
+        if coding.is_empty() {
+            fields.push(("content-range", "bytes 0-4999/9999"));
+        }
+        let answer = (status, &fields[..], part.as_bytes());
+        let (_, response) = exchange(&mut upstream, request, answer).await;
+        assert_eq!(response.header("content-encoding"), coding, "{status}");
+        if coding.is_empty() {
+            assert_eq!(response.header("content-length"), "5000");
+            assert_eq!(response.body, part);
+        }
+    }
+}
+
 /// GitHub may answer with the whole all the same. Then it is what it would have been without a
 /// range, in whichever form it came: its URLs lead to the proxy.
 #[tokio::test(flavor = "multi_thread")]
