@@ -164,6 +164,15 @@ impl HealthKey {
         .unwrap_or(false)
     }
 
+    /// GitHub accepted it in a poll, which says nothing about secondary limits. Returns whether it
+    /// had been broken.
+    pub fn is_known_again(self, shared: &dyn SharedData) -> bool {
+        self.get(shared).broken
+            && self
+                .change(shared, |health| std::mem::take(&mut health.broken))
+                .unwrap_or(false)
+    }
+
     /// GitHub does not accept it. Returns whether that is news.
     pub fn refused(self, shared: &dyn SharedData) -> bool {
         self.change(shared, |health| {
@@ -188,6 +197,8 @@ mod tests {
         assert_eq!(KEY.pause(&map, None, 1), None, "one of those under way");
         let end = KEY.get(&map).paused_until;
         assert_eq!(KEY.pause(&map, None, end), Some(end + 120_000));
+        assert!(!KEY.is_known_again(&map), "it was not broken");
+        assert_eq!(KEY.get(&map).strikes, 2, "that says nothing about pauses");
         assert!(KEY.accepted(&map), "that is news");
         assert!(!KEY.accepted(&map));
         assert_eq!(KEY.pause(&map, None, 1_000_000), Some(1_060_000));

@@ -62,8 +62,8 @@ pub struct Wish<'a> {
     pub resource: &'a str,
     /// The tag of the credential that can use the stored validator, if only one can.
     pub favourite: Option<u64>,
-    /// Credentials that refused this request already.
-    pub tried: &'a [HealthKey],
+    /// The tags of the credentials that refused this request already.
+    pub tried: &'a [u64],
     /// What it will cost of the secondary limit; `None`: nothing, since it is a revalidation,
     /// which no counted request shall delay.
     pub points: Option<u64>,
@@ -189,10 +189,11 @@ impl Pool {
                 unable.exhausted(reset.max(now / 1_000 + 1));
             } else if let Some(until) = busy {
                 unable.busy(until);
-            } else if wish.tried.contains(&member.health) {
-                continue;
             } else {
-                able.push((left, Candidate { member, health }));
+                let candidate = Candidate { member, health };
+                if wish.tried.is_empty() || !candidate.is_among(wish.tried, now) {
+                    able.push((left, candidate));
+                }
             }
         }
         let favourite = wish.favourite.and_then(|tag| {
@@ -217,7 +218,8 @@ impl Pool {
         kept
     }
 
-    /// What GitHub has said so far of each resource of a pool: the sums over its credentials.
+    /// What GitHub has said so far of each resource of a pool: the sums over the credentials that
+    /// it accepts, nothing where it accepts none.
     pub fn known(
         &self,
         shared: &dyn SharedData,
@@ -225,6 +227,11 @@ impl Pool {
         now: u64,
     ) -> BTreeMap<ResourceName, PoolRate> {
         let mut sums = BTreeMap::<ResourceName, PoolRate>::new();
+        for member in self.of(pool) {
+            let ledger = member.ledger(shared);
+            let said = ledger.standings().iter().filter(|it| !it.is_assumed());
+            sums.extend(said.map(|it| (it.rate.resource, PoolRate::default())));
+        }
         for member in self.accepted(shared, pool, now) {
             let ledger = member.ledger(shared);
             for standing in ledger.standings().iter().filter(|it| !it.is_assumed()) {
@@ -298,6 +305,11 @@ struct Candidate<'a> {
 impl Candidate<'_> {
     fn grant(&self, now: u64) -> Option<Grant> {
         self.member.grant(&self.health, now)
+    }
+
+    fn is_among(&self, tags: &[u64], now: u64) -> bool {
+        let grant = self.grant(now);
+        grant.is_some_and(|grant| tags.contains(&grant.tag))
     }
 }
 

@@ -281,6 +281,19 @@ impl RateKey {
         self.change(shared, |ledger| ledger.settle(resource));
     }
 
+    /// Notes that one was answered without a word about limits, as an Enterprise Server without
+    /// any does: what is assumed holds on.
+    pub fn settle_unlimited(self, shared: &dyn SharedData, resource: &str, now: u64) {
+        self.change(shared, |ledger| {
+            ledger.settle(resource);
+            if let Some(standing) = ledger.standing_mut(resource).filter(|it| it.assumed) {
+                let window = documented::of(resource).window;
+                standing.rate.remaining = standing.rate.limit;
+                standing.rate.reset = now / 1_000 + window;
+            }
+        });
+    }
+
     /// Notes what a response said. One that was overtaken by a later one of the same window
     /// (its `used` is lower), or that is from a window long over, says nothing new. Returns
     /// what changed for those who use the resource.
@@ -450,6 +463,20 @@ mod tests {
         );
         assert_eq!(turn, Some(Turn::Renewed));
         assert_eq!(left(&map, 100_200), 4_999 - (SLOW_START - 1));
+    }
+
+    #[test]
+    fn a_server_without_limits_is_not_taken_for_one_after_a_reset() {
+        let map = Map::default();
+        KEY.reserve(&map, "core", 1, 0);
+        let later = 4_000_000;
+        assert_eq!(left(&map, later), SLOW_START);
+        KEY.reserve(&map, "core", 1, later);
+        KEY.settle_unlimited(&map, "core", later);
+        assert_eq!(left(&map, later), 5_000);
+        KEY.learn(&map, &rate(2, 8, 5_000), later);
+        KEY.settle_unlimited(&map, "core", later);
+        assert_eq!(left(&map, later), 2, "what GitHub said stands");
     }
 
     #[test]

@@ -114,9 +114,9 @@ fn paused_refused_and_tried_ones_are_left_alone() {
     let (pool, map) = (pool(&["A", "B"]), Map::default());
     let [a, b] = pool.members() else { panic!() };
     a.health.pause(&map, Some(30), 0);
-    assert_eq!(chosen(&pool, &map, &WISH, 0).unwrap(), "B");
+    let tag = pool.choose(&map, &WISH, 0).unwrap().tag;
     let tried = Wish {
-        tried: &[b.health],
+        tried: &[tag],
         ..WISH
     };
     assert_eq!(chosen(&pool, &map, &tried, 0), Err(Unavailable::Paused(30)));
@@ -337,6 +337,10 @@ fn a_pool_has_what_github_said_of_its_accepted_credentials_and_of_each_user_once
     pool.members()[3].health.refused(&map);
     assert_eq!(left(1), (20_000, 5_000));
     assert_eq!(left(1_000_000), (20_000, 20_000), "a new window");
+    for member in pool.members() {
+        member.health.refused(&map);
+    }
+    assert_eq!(left(1), (0, 0), "GitHub accepts none");
 }
 
 #[test]

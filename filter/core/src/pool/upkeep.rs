@@ -277,7 +277,7 @@ pub fn polled(
 }
 
 fn accepted(member: &Member, shared: &dyn SharedData, effects: &mut Vec<Effect>) {
-    if member.health.accepted(shared) {
+    if member.health.is_known_again(shared) {
         let line = format!("credential {}: ready again: GitHub accepts it", member.name);
         effects.push(Effect::Warn(line));
     }

@@ -10,7 +10,6 @@ use crate::budget::Account;
 use crate::cache::entry::Entry;
 use crate::etag::{self, MemoKey};
 use crate::flight::{self, Landing};
-use crate::pool::health::HealthKey;
 use crate::pool::{pace, Grant, Unavailable, Wish};
 use crate::upstream::{self, Validator};
 
@@ -62,7 +61,7 @@ impl Errand {
     /// to look for one.
     pub(super) fn choose(
         &self,
-        tried: &[HealthKey],
+        tried: &[u64],
         since: u64,
         world: &World<'_>,
     ) -> Result<Grant, Unavailable> {
@@ -163,7 +162,7 @@ impl Errand {
         self,
         grant: Grant,
         asked: Asked,
-        tried: Vec<HealthKey>,
+        tried: Vec<u64>,
         body: RequestBody,
         world: &World<'_>,
     ) -> Box<Forwarded> {

@@ -6,7 +6,6 @@ use crate::cache::entry::Entry;
 use crate::cache::status::CacheStatus;
 use crate::flight::Landing;
 use crate::graphql::history::History;
-use crate::pool::health::HealthKey;
 use crate::pool::rate::{Learnt, Rate};
 use crate::pool::Grant;
 
@@ -100,7 +99,7 @@ pub struct Forwarded {
     /// Whether it holds one of the credential's requests.
     pub(super) reserved: bool,
     /// Credentials that refused it.
-    pub(super) tried: Vec<HealthKey>,
+    pub(super) tried: Vec<u64>,
     pub(super) sent_at: u64,
     /// The same, but after all that the client wrote before: see [`Admitted::asks_at`].
     pub(super) asked_at: u64,
@@ -126,6 +125,10 @@ impl Forwarded {
             (Some(rate), _) => {
                 self.errand.admitted.resource = rate.resource;
                 rates.answered(world.shared, reserved, rate, world.now)
+            }
+            (None, Some(resource)) if counted => {
+                rates.settle_unlimited(world.shared, resource, world.now);
+                None
             }
             (None, Some(resource)) => {
                 rates.settle(world.shared, resource);

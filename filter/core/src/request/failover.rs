@@ -116,12 +116,12 @@ impl Forwarded {
         effects: &mut Vec<Effect>,
     ) -> Phase {
         self.mark(refusal, response, world, effects);
-        self.tried.push(self.grant.health);
+        self.tried.push(self.grant.tag);
+        // An App comes back with another token, but not again and again.
+        let enough = self.tried.len() > 2 * world.proxy.pool.members().len();
         let body = match std::mem::replace(&mut self.body, RequestBody::Dropped) {
-            RequestBody::Complete(body) => body,
-            RequestBody::Partial(_) | RequestBody::Dropped => {
-                return self.give_up(world, effects);
-            }
+            RequestBody::Complete(body) if !enough => body,
+            _ => return self.give_up(world, effects),
         };
         let retry = Retrying {
             errand: self.errand,
@@ -222,7 +222,7 @@ impl Forwarded {
     ) -> Phase {
         let hurry = |health: &mut Health| health.poll.hurry();
         self.grant.health.change(world.shared, hurry);
-        self.tried.push(self.grant.health);
+        self.tried.push(self.grant.tag);
         match self.body {
             RequestBody::Complete(body)
                 if self.errand.choose(&self.tried, world.now, world).is_ok() =>

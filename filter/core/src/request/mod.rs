@@ -45,7 +45,6 @@ use crate::generation::InForce;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::path::Mount;
-use crate::pool::health::HealthKey;
 use crate::pool::pace::Pace;
 use crate::pool::rate::ResourceName;
 use crate::pool::refusal::CredentialRefusal;
@@ -281,7 +280,7 @@ pub struct AwaitingCredential {
 pub struct Retrying {
     errand: Errand,
     /// Credentials that refused it.
-    tried: Vec<HealthKey>,
+    tried: Vec<u64>,
     /// The whole of the request's body.
     body: Vec<u8>,
     /// Why it was refused last.
