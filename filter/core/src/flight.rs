@@ -53,8 +53,11 @@ pub enum Wake {
 pub enum Landing {
     /// The answer is in the memory level.
     Shared(Answer),
-    /// The leader left, or its answer was for itself alone: the next one leads.
+    /// The leader left: the next one leads.
     HandedOn,
+    /// The answer was for the leader alone. So are those of others who ask for something of their
+    /// own: they go by themselves, side by side. Of the rest the next one leads.
+    Private,
     /// The answer cannot be shared, nor would the next one's be.
     Dissolved,
 }
@@ -79,10 +82,13 @@ struct Flight {
     sharing: Vec<Waiter>,
     /// They are the next round.
     next: Vec<Waiter>,
+    /// Those of both whose question may have an answer for themselves alone.
+    private: Vec<Waiter>,
 }
 
 /// Joins the flight of `key`, or starts it. A flight whose leader is gone is taken over.
-pub fn join(shared: &dyn SharedData, key: &Key, me: Waiter, now: u64) -> Joined {
+/// `private`: its question may have an answer that is for itself alone.
+pub fn join(shared: &dyn SharedData, key: &Key, me: Waiter, private: bool, now: u64) -> Joined {
     change(shared, key, |flights| {
         let known = flights.iter_mut().find(|flight| flight.key == key.0);
         match known {
@@ -92,6 +98,7 @@ pub fn join(shared: &dyn SharedData, key: &Key, me: Waiter, now: u64) -> Joined 
                 } else {
                     flight.sharing.push(me);
                 }
+                flight.private.extend(private.then_some(me));
                 Joined::Waits
             }
             Some(flight) => {
@@ -108,6 +115,7 @@ pub fn join(shared: &dyn SharedData, key: &Key, me: Waiter, now: u64) -> Joined 
                     closed: false,
                     sharing: Vec::new(),
                     next: Vec::new(),
+                    private: Vec::new(),
                 });
                 Joined::Leads
             }
@@ -129,6 +137,14 @@ pub fn close(shared: &dyn SharedData, key: &Key, me: Waiter) {
     });
 }
 
+/// Whether somebody waits to share the answer to the question of `me`, who leads.
+pub fn is_shared(shared: &dyn SharedData, key: &Key, me: Waiter) -> bool {
+    let table = shared.get(&name(key.spread() % TABLES));
+    let flights = table.and_then(|(bytes, _)| postcard::from_bytes::<Vec<Flight>>(&bytes).ok());
+    let mut flights = flights.unwrap_or_default().into_iter();
+    flights.any(|it| it.key == key.0 && it.leader == me && !it.sharing.is_empty())
+}
+
 /// Ends the flight that `me` leads; returns whom to wake, and with what.
 pub fn land(
     shared: &dyn SharedData,
@@ -146,7 +162,7 @@ pub fn land(
         };
         let flight = flights.swap_remove(place);
         let mut wakes = Vec::new();
-        let mut waiting = flight.sharing;
+        let (mut waiting, mut private) = (flight.sharing, flight.private);
         match landing {
             Landing::Shared(answer) => {
                 let answered = waiting.drain(..).map(|w| (w, Wake::Answered(answer)));
@@ -154,6 +170,11 @@ pub fn land(
                 waiting = flight.next;
             }
             Landing::HandedOn => waiting.extend(flight.next),
+            Landing::Private => {
+                waiting.extend(flight.next);
+                waiting.retain(|waiter| !private.contains(waiter));
+                wakes.extend(private.drain(..).map(|waiter| (waiter, Wake::Alone)));
+            }
             Landing::Dissolved => {
                 waiting.extend(flight.next);
                 wakes.extend(waiting.drain(..).map(|waiter| (waiter, Wake::Alone)));
@@ -161,6 +182,7 @@ pub fn land(
         }
         if !waiting.is_empty() {
             let leader = waiting.remove(0);
+            private.retain(|waiter| waiting.contains(waiter));
             wakes.push((leader, Wake::Lead));
             flights.push(Flight {
                 key: key.0,
@@ -169,6 +191,7 @@ pub fn land(
                 closed: false,
                 sharing: waiting,
                 next: Vec::new(),
+                private,
             });
         }
         wakes
@@ -183,6 +206,7 @@ pub fn leave(shared: &dyn SharedData, key: &Key, me: Waiter, now: u64) -> Vec<(W
         for flight in flights.iter_mut().filter(|flight| flight.key == key.0) {
             flight.sharing.retain(|waiter| *waiter != me);
             flight.next.retain(|waiter| *waiter != me);
+            flight.private.retain(|waiter| *waiter != me);
         }
     });
     land(shared, key, me, Landing::HandedOn, now)
@@ -227,11 +251,11 @@ mod tests {
     #[cfg_attr(not(target_family = "wasm"), test)]
     fn one_leads_and_those_before_the_question_share_its_answer() {
         let map = Map::default();
-        assert_eq!(join(&map, &KEY, waiter(1), 0), Joined::Leads);
-        assert_eq!(join(&map, &KEY, waiter(2), 0), Joined::Waits);
+        assert_eq!(join(&map, &KEY, waiter(1), false, 0), Joined::Leads);
+        assert_eq!(join(&map, &KEY, waiter(2), false, 0), Joined::Waits);
         close(&map, &KEY, waiter(1));
-        assert_eq!(join(&map, &KEY, waiter(3), 0), Joined::Waits);
-        assert_eq!(join(&map, &KEY, waiter(4), 0), Joined::Waits);
+        assert_eq!(join(&map, &KEY, waiter(3), false, 0), Joined::Waits);
+        assert_eq!(join(&map, &KEY, waiter(4), false, 0), Joined::Waits);
         // 3 came after the question: it leads the next round, and 4 shares with it.
         assert_eq!(
             land(&map, &KEY, waiter(1), Landing::Shared(ANSWER), 1),
@@ -241,26 +265,26 @@ mod tests {
             land(&map, &KEY, waiter(3), Landing::Shared(ANSWER), 2),
             [(waiter(4), Wake::Answered(ANSWER))]
         );
-        assert_eq!(join(&map, &KEY, waiter(5), 3), Joined::Leads);
+        assert_eq!(join(&map, &KEY, waiter(5), false, 3), Joined::Leads);
     }
 
     #[test]
     fn a_leader_that_leaves_takes_nobody_with_it() {
         let map = Map::default();
         for n in 1..=3 {
-            join(&map, &KEY, waiter(n), 0);
+            join(&map, &KEY, waiter(n), false, 0);
         }
         assert_eq!(leave(&map, &KEY, waiter(2), 0), []);
         assert_eq!(leave(&map, &KEY, waiter(1), 0), [(waiter(3), Wake::Lead)]);
         assert_eq!(leave(&map, &KEY, waiter(3), 0), []);
-        assert_eq!(join(&map, &KEY, waiter(4), 0), Joined::Leads);
+        assert_eq!(join(&map, &KEY, waiter(4), false, 0), Joined::Leads);
     }
 
     #[test]
     fn an_answer_nobody_can_share_sets_all_free() {
         let map = Map::default();
         for n in 1..=3 {
-            join(&map, &KEY, waiter(n), 0);
+            join(&map, &KEY, waiter(n), false, 0);
         }
         assert_eq!(
             land(&map, &KEY, waiter(1), Landing::Dissolved, 0),
@@ -269,12 +293,43 @@ mod tests {
         assert_eq!(land(&map, &KEY, waiter(1), Landing::Dissolved, 0), []);
     }
 
+    /// Conditional requests for what nobody has stored, or HEADs, need not queue for each other.
+    #[test]
+    fn an_answer_for_one_alone_sets_those_free_who_want_another_such() {
+        let map = Map::default();
+        join(&map, &KEY, waiter(1), true, 0);
+        assert!(!is_shared(&map, &KEY, waiter(1)));
+        for n in 2..=6 {
+            join(&map, &KEY, waiter(n), n % 2 == 0, 0);
+        }
+        assert!(is_shared(&map, &KEY, waiter(1)));
+        leave(&map, &KEY, waiter(6), 0);
+        assert_eq!(
+            land(&map, &KEY, waiter(1), Landing::Private, 0),
+            [
+                (waiter(2), Wake::Alone),
+                (waiter(4), Wake::Alone),
+                (waiter(3), Wake::Lead)
+            ]
+        );
+        assert_eq!(
+            land(&map, &KEY, waiter(3), Landing::Shared(ANSWER), 1),
+            [(waiter(5), Wake::Answered(ANSWER))]
+        );
+    }
+
     #[test]
     fn a_flight_without_a_sign_of_life_is_taken_over() {
         let map = Map::default();
-        join(&map, &KEY, waiter(1), 0);
-        assert_eq!(join(&map, &KEY, waiter(2), LEASE_MILLIS - 1), Joined::Waits);
-        assert_eq!(join(&map, &KEY, waiter(3), LEASE_MILLIS), Joined::Leads);
+        join(&map, &KEY, waiter(1), false, 0);
+        assert_eq!(
+            join(&map, &KEY, waiter(2), false, LEASE_MILLIS - 1),
+            Joined::Waits
+        );
+        assert_eq!(
+            join(&map, &KEY, waiter(3), false, LEASE_MILLIS),
+            Joined::Leads
+        );
         // The old leader turns up after all: it has nothing to land.
         assert_eq!(land(&map, &KEY, waiter(1), Landing::Shared(ANSWER), 0), []);
         assert_eq!(
@@ -288,9 +343,9 @@ mod tests {
         let map = Map::default();
         let mut other = KEY;
         other.0[31] = 9;
-        join(&map, &KEY, waiter(1), 0);
-        assert_eq!(join(&map, &other, waiter(2), 0), Joined::Leads);
+        join(&map, &KEY, waiter(1), false, 0);
+        assert_eq!(join(&map, &other, waiter(2), false, 0), Joined::Leads);
         assert_eq!(land(&map, &KEY, waiter(1), Landing::HandedOn, 0), []);
-        assert_eq!(join(&map, &other, waiter(3), 0), Joined::Waits);
+        assert_eq!(join(&map, &other, waiter(3), false, 0), Joined::Waits);
     }
 }

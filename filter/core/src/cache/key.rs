@@ -80,11 +80,11 @@ impl Key {
     }
 
     /// Where an answer is left that only those who waited for it may use: it must not take
-    /// the place of an entry.
+    /// the place of an entry, which memory finds by the first half of its key.
     pub fn for_followers(&self) -> Self {
         let mut key = self.0;
-        if let Some(last) = key.last_mut() {
-            *last ^= 0xff;
+        if let Some(byte) = key.get_mut(15) {
+            *byte ^= 0xff;
         }
         Self(key)
     }

@@ -10,7 +10,7 @@ use crate::cache::key::Key;
 use crate::cache::policy;
 use crate::cache::status::{CacheStatus, Forwarded as Why};
 use crate::cache::written;
-use crate::flight::{Answer, Landing};
+use crate::flight::{self, Answer, Landing};
 use crate::graphql;
 use crate::header::Headers;
 use crate::metric::Metric;
@@ -346,7 +346,14 @@ impl Forwarded {
         let longest = world.proxy.longest_body;
         let fits = longest > 0 && length.is_none_or(|length| length <= longest);
         let shareable = get && !query && policy::shareable(status, &response.headers);
-        let kept = fits && (storable || shareable);
+        // What is for those who wait would only take room if nobody did.
+        let awaited = || flight::is_shared(world.shared, &admitted.key, admitted.me);
+        let kept = fits && (storable || shareable && awaited());
+        if entry.is_some() && status != 304 && !(kept && storable) {
+            // GitHub has contradicted the entry: it does not answer by itself any more, nor stand in
+            // for an error, until it is confirmed again.
+            written::note(world.shared, &admitted.target, world.now);
+        }
         let cache = CacheStatus::Miss {
             forwarded,
             stored: kept && storable,
@@ -355,7 +362,7 @@ impl Forwarded {
             // What a HEAD or a client's own precondition got says nothing to those who wait.
             let own = !get || status == 304;
             let landing = if own {
-                Landing::HandedOn
+                Landing::Private
             } else {
                 Landing::Dissolved
             };

@@ -8,6 +8,7 @@ use super::{lead, Admitted, Closed, Deposit, Effect, Phase, ReplyBody, World};
 use crate::cache::cluster;
 use crate::cache::entry::{Entry, EntryHead, EntryWriter};
 use crate::cache::policy;
+use crate::cache::written;
 use crate::etag;
 use crate::flight::{Answer, Landing};
 use crate::graphql;
@@ -119,6 +120,10 @@ impl Collecting {
 
     /// Keeps nothing, so that those who wait ask for themselves. The client gets the rest.
     fn give_up(mut self, end: bool, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+        if self.copy.before.is_some() {
+            // It was contradicted, though nothing takes its place.
+            written::note(world.shared, &self.admitted.target, world.now);
+        }
         release(&mut self.admitted, None, world, effects);
         lead::land(&mut self.admitted, Landing::Dissolved, world, effects);
         let passed = Passed {

@@ -35,7 +35,8 @@ pub(super) fn board(
         }
         entry => entry,
     };
-    match flight::join(world.shared, &admitted.key, admitted.me, world.now) {
+    let private = admitted.asks_privately();
+    match flight::join(world.shared, &admitted.key, admitted.me, private, world.now) {
         Joined::Waits => Phase::Waiting(Box::new(Waiting {
             admitted,
             since: world.now,

@@ -388,6 +388,13 @@ impl Admitted {
         self.method == "HEAD"
     }
 
+    /// Whether GitHub's answer may be of use to nobody else, if nothing is stored: a header section
+    /// without its body, or a 304 to the client's own precondition.
+    fn asks_privately(&self) -> bool {
+        let own = ["if-none-match", "if-modified-since"];
+        self.is_head() || own.iter().any(|name| self.headers.has(name))
+    }
+
     /// How URLs are rewritten for this client, if they are.
     fn rewrite(&self, world: &World<'_>) -> Option<Rewrite> {
         let root = self.root.as_ref()?;

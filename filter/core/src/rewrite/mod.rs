@@ -165,16 +165,15 @@ impl Rewrite {
         out
     }
 
-    /// GitHub paginates under `/repositories/{id}` and `/organizations/{id}`: the same list,
-    /// under another name than the one that the client may use.
+    /// GitHub paginates under `/repositories/{id}`, `/organizations/{id}` and `/user/{id}`: the same
+    /// list, under another name than the one that the client may use.
     fn page(&self, target: &str) -> Option<String> {
         let mut roots = self.origins.0.iter().map(|origin| origin.url.as_str());
         let root = roots.find(|root| target.starts_with(root))?;
         let rest = target.strip_prefix(root)?;
         let (path, query) = rest.split_once('?')?;
-        let id = path
-            .strip_prefix("/repositories/")
-            .or_else(|| path.strip_prefix("/organizations/"))?;
+        let by_id = ["/repositories/", "/organizations/", "/user/"];
+        let id = by_id.iter().find_map(|name| path.strip_prefix(name))?;
         let id = id.split('/').next().unwrap_or_default();
         let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
         is_id.then(|| format!("{root}{}?{query}", self.path))
@@ -260,9 +259,11 @@ mod tests {
     fn pages_stay_on_the_path_that_was_asked_for() {
         let link = "<https://api.github.com/repositories/42/issues?page=2>; rel=\"next\", \
                     <https://api.github.com/organizations/7/repos?page=9>; rel=\"last\", \
+                    <https://api.github.com/user/583231/repos?page=2>; rel=\"prev\", \
                     <https://docs.github.com/x?y>; rel=\"deprecation\"";
         let expected = "<http://proxy:8080/repos/o/r/issues?page=2>; rel=\"next\", \
                         <http://proxy:8080/repos/o/r/issues?page=9>; rel=\"last\", \
+                        <http://proxy:8080/repos/o/r/issues?page=2>; rel=\"prev\", \
                         <https://docs.github.com/x?y>; rel=\"deprecation\"";
         let got = rewrite(Mount::Root).field("link", link.as_bytes()).unwrap();
         assert_eq!(String::from_utf8(got).unwrap(), expected);
