@@ -36,6 +36,7 @@ pub fn run(vm: &Vm, root: u32, proxy: &Proxy) {
     report(vm, root, proxy);
     let metrics = survey::look(
         &proxy.pool,
+        &proxy.memory,
         &Shared,
         vm.number(),
         host::memory(),

@@ -156,6 +156,17 @@ async fn settings_change_without_a_restart() {
         proxy.get("/users/octocat?x").await.cache(),
         "github-proxy; hit"
     );
+    // Without a cache, what is there is not served, and goes.
+    write(&file, &[pat("A", A.1), "CACHE_MEMORY_BYTES=0".to_owned()]);
+    until_said(&proxy, "reloaded: ", 2).await;
+    for _ in 0..2 {
+        let miss = proxy.get("/users/octocat?x").await;
+        assert_eq!(miss.cache(), "github-proxy; fwd=miss");
+    }
+    let stats = proxy.stats_when("an empty cache", |stats| {
+        stats.sum("github_proxy_cache_entries", &[]) == 0
+    });
+    stats.await;
 }
 
 /// Removing a client takes effect at once, also for the connections that it has.

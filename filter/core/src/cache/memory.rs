@@ -96,7 +96,9 @@ impl Memory {
         let (bytes, _) = shared.get(&directory(segment))?;
         let mut records = bytes.chunks_exact(Record::SIZE);
         let record = Record::read(records.find(|it| is_of(it, key))?)?;
-        if now.saturating_sub(record.confirmed_at) > self.ttl_millis {
+        // It may be from when the bound was a higher one.
+        let fits = usize::try_from(record.bytes).is_ok_and(|bytes| self.admits(bytes));
+        if !fits || now.saturating_sub(record.confirmed_at) > self.ttl_millis {
             return None;
         }
         let (raw, _) = shared.get(&slot(segment, record.slot))?;
@@ -156,6 +158,33 @@ impl Memory {
             record.confirmed_at = record.confirmed_at.max(confirmed_at);
             record.used_at = now;
         })
+    }
+
+    /// Drops what is beyond the bounds, if they are lower than they were.
+    pub fn shrink(&self, shared: &dyn SharedData, now: u64) -> Change {
+        let mut change = Change::default();
+        for segment in 0..SEGMENTS {
+            let dropped = update(shared, &directory(segment), |bytes| {
+                let mut records = read(bytes);
+                let (before, count) = (total(&records), records.len() as i64);
+                if usize::try_from(before).is_ok_and(|bytes| self.admits(bytes)) {
+                    return (None, None);
+                }
+                let evicted = self.make_room(&mut records, 0, now);
+                let (bytes, entries) = (total(&records) - before, records.len() as i64 - count);
+                (Some(write(&records)), Some((evicted, bytes, entries)))
+            });
+            let Some(Some((evicted, bytes, entries))) = dropped else {
+                continue;
+            };
+            change.bytes += bytes;
+            change.entries += entries;
+            change.evictions += evicted.len() as u64;
+            for freed in evicted {
+                shared.set(&slot(segment, freed), &[], None);
+            }
+        }
+        change
     }
 
     /// Drops what outlived its time, then the least recently used, until `size` fits and a
@@ -341,6 +370,27 @@ mod tests {
         assert_eq!(memory.get(&map, &key(1), 1).unwrap().body().len(), 50);
         let bytes = u64::try_from(first.bytes + second.bytes).unwrap();
         assert_eq!(used(&map), Used { entries: 1, bytes });
+    }
+
+    #[test]
+    fn lower_bounds_hold_for_what_is_there() {
+        let map = Map::default();
+        let memory = Memory::new(SEGMENTS * 1_000, 3_600);
+        for n in 0..3 {
+            memory.put(&map, &entry(n, 200, 0), n);
+        }
+        let unchanged = memory.shrink(&map, 3);
+        assert_eq!(unchanged, Change::default());
+        let lower = Memory::new(SEGMENTS * 500, 3_600);
+        assert!(lower.get(&map, &key(0), 3).is_some(), "not yet");
+        assert_eq!(lower.shrink(&map, 3).entries, -2);
+        assert!(lower.get(&map, &key(1), 3).is_none());
+        assert!(lower.get(&map, &key(2), 3).is_some());
+        let off = Memory::new(0, 3_600);
+        assert!(off.get(&map, &key(2), 3).is_none(), "at once");
+        assert_eq!(off.shrink(&map, 3).evictions, 1);
+        assert_eq!(used(&map), Used::default());
+        assert!(memory.get(&map, &key(2), 3).is_none(), "it is gone");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What is measured rather than counted: the states of the credentials, what the pools have
 //! left, the memory of the VMs. One worker looks once a second and sets the gauges for all, so
-//! that they are there from the start, and change when time alone changes something.
+//! that they are there from the start, and change when time alone changes something. It also
+//! brings the memory level down to its bounds, which a new configuration may have lowered.
 
 mod shown;
 
 use self::shown::Shown;
+use crate::cache::memory::{Change, Memory};
 use crate::metric::Metric;
 use crate::pool::Pool;
 use crate::shared::{update, SharedData};
@@ -43,6 +45,7 @@ struct Vm {
 /// Envoy apart; `bytes` is its memory; `now` Unix milliseconds.
 pub fn look(
     pool: &Pool,
+    memory: &Memory,
     shared: &dyn SharedData,
     number: u64,
     bytes: u64,
@@ -72,6 +75,10 @@ pub fn look(
         .fold(0u64, |sum, vm| sum.saturating_add(vm.bytes));
     let largest = vms.iter().map(|vm| vm.bytes).max().unwrap_or(0);
     let mut metrics = Metric::vm_memory(total, largest).to_vec();
+    let shrunk = memory.shrink(shared, now);
+    if shrunk != Change::default() {
+        metrics.extend(Metric::memory(shrunk));
+    }
     for member in pool.members() {
         let state = member.state(shared, now);
         metrics.push(Metric::credential_state(&member.name, state));

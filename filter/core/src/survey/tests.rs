@@ -27,6 +27,10 @@ fn pool(credentials: &[(&str, &str)]) -> Pool {
     Pool::new(&credentials, pace)
 }
 
+fn memory() -> Memory {
+    Memory::new(0, 0)
+}
+
 fn bytes(vms: &[Vm]) -> Vec<u64> {
     vms.iter().map(|vm| vm.bytes).collect()
 }
@@ -63,10 +67,10 @@ fn one_of_the_workers_looks_once_a_second() {
             .map(|it| (it.name.clone(), it.value))
             .collect()
     };
-    let first = names(look(&pool, &map, 1, 10, 5_000));
+    let first = names(look(&pool, &memory(), &map, 1, 10, 5_000));
     assert!(first.contains(&("github_proxy_vm_memory_bytes".to_owned(), 10)));
-    assert!(look(&pool, &map, 2, 30, 5_100).is_empty());
-    let second = names(look(&pool, &map, 1, 10, 6_000));
+    assert!(look(&pool, &memory(), &map, 2, 30, 5_100).is_empty());
+    let second = names(look(&pool, &memory(), &map, 1, 10, 6_000));
     assert!(second.contains(&("github_proxy_vm_memory_bytes".to_owned(), 40)));
     assert!(second.contains(&("github_proxy_vm_memory_largest_bytes".to_owned(), 30)));
     let state = "credential=.=BOT;.;github_proxy_credential_state".to_owned();
@@ -75,7 +79,7 @@ fn one_of_the_workers_looks_once_a_second() {
 
 /// What the gauges say after a look.
 fn gauges(pool: &Pool, map: &Map, now: u64) -> BTreeMap<String, i64> {
-    let metrics = look(pool, map, 1, 10, now).into_iter();
+    let metrics = look(pool, &memory(), map, 1, 10, now).into_iter();
     metrics.map(|it| (it.name, it.value)).collect()
 }
 
