@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Format tag; the last byte is the version.
-const MAGIC: [u8; 4] = *b"GPE\x01";
+const MAGIC: [u8; 4] = *b"GPE\x02";
 /// Magic, body digest, confirmation time, length of the head.
 const SUMMARY: usize = 4 + 32 + 8 + 4;
 /// Last byte of the part that identifies a body: what a peek has to read.
@@ -32,6 +32,11 @@ pub struct EntryHead {
     pub credential: u64,
     /// Whether the origin's ETag was the computed one.
     pub predictable: bool,
+    /// Whether other credentials get something else, so that the one that fetched it is asked about
+    /// it with.
+    pub personal: bool,
+    /// What was stored before, by another credential: the beginning of its body's digest.
+    pub former: Option<[u8; 8]>,
 }
 
 /// A stored response.
@@ -177,6 +182,8 @@ mod tests {
             varied: vec![("x-extra".into(), Some(b"1".to_vec()))],
             credential: 42,
             predictable: true,
+            personal: true,
+            former: Some([9; 8]),
         }
     }
 
@@ -198,9 +205,9 @@ mod tests {
     fn another_key_version_or_a_cut_head_is_a_miss() {
         let raw = Entry::new(head(), 1, b"body").encoded().to_vec();
         assert_eq!(Entry::decode(raw.clone(), &Key([8; 32])), None);
-        let mut newer = raw.clone();
-        newer[3] = 2;
-        assert_eq!(Entry::decode(newer, &Key([7; 32])), None);
+        let mut other = raw.clone();
+        other[3] = 1;
+        assert_eq!(Entry::decode(other, &Key([7; 32])), None);
         assert_eq!(
             Entry::decode(raw[..SUMMARY + 3].to_vec(), &Key([7; 32])),
             None

@@ -326,6 +326,8 @@ mod tests {
             varied: vec![],
             credential: 0,
             predictable: true,
+            personal: false,
+            former: None,
         };
         Entry::new(head, confirmed_at, &vec![n as u8; size])
     }

@@ -159,6 +159,14 @@ pub fn refresh(stored: &mut Headers, not_modified: &Headers) -> bool {
     changed
 }
 
+/// Whether what is behind a path is about the user, or the installation, whose credential asks.
+pub fn is_personal(path: &str) -> bool {
+    ["/user", "/notifications", "/issues", "/installation"]
+        .iter()
+        .filter_map(|own| path.strip_prefix(own))
+        .any(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,6 +270,16 @@ mod tests {
             ("link", "l"),
         ]));
         assert_eq!(kept, headers(&[("etag", "\"a\""), ("link", "l")]));
+    }
+
+    #[test]
+    fn what_is_ones_own_is_known_by_its_path() {
+        for path in ["/user", "/user/repos", "/notifications/threads/1"] {
+            assert!(is_personal(path), "{path}");
+        }
+        for path in ["/users/octocat", "/repos/o/r/issues", "/"] {
+            assert!(!is_personal(path), "{path}");
+        }
     }
 
     #[test]

@@ -153,8 +153,14 @@ impl Collecting {
             varied: policy::varied(&self.admitted.headers, &self.copy.response.headers),
             credential: self.copy.grant.tag,
             predictable,
+            personal: self.was_personal(),
+            former: self.former(),
         };
         let mut entry = writer.finish(head, confirmed_at);
+        if self.is_former(&entry) {
+            entry.head.personal = true;
+            entry = entry.with(entry.head.clone(), confirmed_at);
+        }
         if self.refuted(&entry) {
             effects.push(Effect::Record(Metric::prediction("refuted")));
             entry.head.predictable = false;
@@ -185,6 +191,29 @@ impl Collecting {
         let result = if holds { "match" } else { "mismatch" };
         effects.push(Effect::Record(Metric::prediction(result)));
         holds
+    }
+
+    /// Whether the thing is known to be another one for each credential.
+    fn was_personal(&self) -> bool {
+        let before = self.copy.before.as_ref();
+        before.map_or_else(
+            || policy::is_personal(&self.admitted.target),
+            |it| it.head.personal,
+        )
+    }
+
+    /// What another credential was given before.
+    fn former(&self) -> Option<[u8; 8]> {
+        let before = self.copy.before.as_ref();
+        let other = before.filter(|it| it.head.credential != self.copy.grant.tag)?;
+        other.digest.first_chunk().copied()
+    }
+
+    /// Whether a change of the credential brought back what was there before the last such change:
+    /// then it is the credential that makes the difference, not time.
+    fn is_former(&self, entry: &Entry) -> bool {
+        let former = self.copy.before.as_ref().and_then(|it| it.head.former);
+        self.former().is_some() && former.is_some() && former == entry.digest.first_chunk().copied()
     }
 
     /// A computed validator should have got a 304, yet GitHub sent the same body again.

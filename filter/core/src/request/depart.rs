@@ -2,7 +2,8 @@
 //!
 //! A stored response is asked about with the validator that the chosen credential would have
 //! got for it, computed where GitHub's ETags have proved predictable. Where they have not, the
-//! credential that fetched it is preferred, since the stored ETag is its own.
+//! credential that fetched it is preferred, since the stored ETag is its own. So is it for what is
+//! another thing to each credential, such as `/user`.
 
 use super::errand::{Asked, Errand, Forwarded, Part, RequestBody, LONGEST_HELD};
 use super::{serve, Admitted, AwaitingCredential, Effect, Phase, World};
@@ -67,7 +68,7 @@ impl Errand {
     ) -> Result<Grant, Unavailable> {
         let favourite = self
             .entry()
-            .filter(|entry| !entry.head.predictable)
+            .filter(|entry| !entry.head.predictable || entry.head.personal)
             .map(|entry| entry.head.credential);
         let wish = Wish {
             pool: &self.admitted.pool,

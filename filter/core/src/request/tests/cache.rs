@@ -47,6 +47,30 @@ fn a_change_replaces_the_entry() {
     assert_eq!(flow.reply().unwrap().body.bytes(), b"two");
 }
 
+/// One credential sees what another does not: once that is seen, the same one asks.
+#[test]
+fn what_depends_on_the_credential_is_paid_for_a_few_times_only() {
+    for (path, most) in [("/user/repos", 1), ("/repos/o/r/collaborators", 4)] {
+        let mut fixture = Fixture::new("");
+        let mut paid = 0;
+        for _ in 0..20 {
+            let flow = fixture.request("GET", path, &[]);
+            let asks = flow.forwarded("authorization").unwrap();
+            let body = if asks == A { "mine" } else { "theirs" };
+            let tag = etag::predict(None, &asks, body.as_bytes());
+            let known = flow.forwarded("if-none-match").unwrap_or_default();
+            let flow = if String::from_utf8_lossy(&known).contains(&tag) {
+                fixture.answer(flow, "304", &[], true)
+            } else {
+                paid += 1;
+                fixture.answer_200(flow, body)
+            };
+            fixture.step(flow.phase, Event::Gone);
+        }
+        assert!((1..=most).contains(&paid), "{path}: {paid}");
+    }
+}
+
 #[test]
 fn the_clients_own_preconditions_are_judged_on_the_confirmed_entry() {
     let mut fixture = Fixture::new("");

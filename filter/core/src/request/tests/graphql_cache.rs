@@ -212,6 +212,8 @@ fn replicas_share_answers_through_the_cluster() {
         varied: Vec::new(),
         credential: 0,
         predictable: false,
+        personal: false,
+        former: None,
     };
     let theirs = Entry::new(head, fixture.now - 7_000, ANSWER.as_bytes());
     let flow = fixture.cluster(flow, Operation::Get, 200, theirs.encoded());
