@@ -224,7 +224,7 @@ impl Forwarded {
             Part::Cached { .. } => None,
         };
         match (around, response.status) {
-            (Some(_), _) if response.local => {
+            (Some(_), status) if response.local && !is_about_the_request(status) => {
                 serve::unreachable(&self.errand.admitted, world, effects)
             }
             (Some(status), _) => pass(
@@ -391,6 +391,12 @@ impl Forwarded {
         }
         collecting.keep(&held, end, world, effects)
     }
+}
+
+/// Whether Envoy itself refuses what the client sends: a malformed body, one that does not arrive,
+/// one that is too large to be held.
+fn is_about_the_request(status: u16) -> bool {
+    matches!(status, 400 | 408 | 413)
 }
 
 /// Brings an entry up to date with the fields of a 304, in memory, and says whether it should

@@ -236,6 +236,14 @@ impl Admitted {
 }
 
 impl AwaitingCredential {
+    /// Its body turns out to be a long one, see [`Admitted::can_be_held`].
+    pub(super) fn cannot_wait(self, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
+        let found = self.errand.choose(&[], self.since, world);
+        let soon = Unavailable::Busy(world.now / 1_000 + 1);
+        self.errand
+            .unavailable(found.err().unwrap_or(soon), world, effects)
+    }
+
     pub(super) fn tick(self: Box<Self>, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
         self.errand.depart_since(self.since, world, effects)
     }

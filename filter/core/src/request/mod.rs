@@ -233,6 +233,7 @@ impl Phase {
         match self {
             Self::Reading(it) => it.wants(size, end),
             Self::Forwarded(it) => it.body.is_partial(),
+            Self::AwaitingCredential(_) => size > errand::LONGEST_HELD,
             _ => false,
         }
     }
@@ -426,6 +427,9 @@ pub fn step(phase: Phase, event: Event, world: &mut World<'_>) -> (Phase, Vec<Ef
             it.chunk(chunk, end, world, &mut effects)
         }
         (Phase::AwaitingCredential(it), Event::Tick) => it.tick(world, &mut effects),
+        (Phase::AwaitingCredential(it), Event::RequestBody { .. }) => {
+            it.cannot_wait(world, &mut effects)
+        }
         (Phase::Retrying(it), Event::Tick) => it.attempt(world, &mut effects),
         (Phase::Forwarded(mut it), Event::RequestBody { chunk, end }) => {
             it.body = it.body.chunk(&chunk, end);

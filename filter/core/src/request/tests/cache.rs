@@ -206,6 +206,23 @@ fn an_unreachable_upstream_is_a_502_in_githubs_shape() {
 }
 
 #[test]
+fn what_envoy_refuses_of_a_request_is_not_githubs_fault() {
+    let mut fixture = Fixture::new("");
+    let flow = fixture.request("POST", "/user", &[]);
+    let event = Event::Response {
+        headers: headers(&[(":status", "400")]),
+        local: true,
+        end: false,
+    };
+    let flow = fixture.step(flow.phase, event);
+    assert!(flow.reply().is_none(), "Envoy's answer goes on");
+    assert_eq!(
+        flow.passed("cache-status").unwrap(),
+        "github-proxy; fwd=method"
+    );
+}
+
+#[test]
 fn a_body_that_is_cut_or_too_large_is_not_stored() {
     let mut fixture = Fixture::new("\"max_entry_bytes\":1024");
     let flow = fixture.get();

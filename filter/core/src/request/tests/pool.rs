@@ -321,6 +321,28 @@ fn a_long_upload_does_not_wait_in_envoys_memory() {
         assert_eq!(flow.phase.holds_request(), status.is_none(), "{length}");
         assert_eq!(flow.reply().map(|reply| reply.status), status, "{length}");
     }
+    // Where nobody says how long it is, that is seen once enough of it is here.
+    let me = Waiter {
+        queue: 0,
+        context: 99,
+    };
+    let fields = [
+        (":method", "POST"),
+        (":path", "/a"),
+        ("authorization", "token token-all"),
+    ];
+    let headers = headers(&fields);
+    let event = Event::Request {
+        headers,
+        me,
+        end: false,
+    };
+    let flow = fixture.step(Phase::Arrived, event);
+    assert!(!flow.phase.wants_request_body(786_432, false));
+    assert!(flow.phase.wants_request_body(786_433, false));
+    let chunk = vec![b' '; 786_433];
+    let flow = fixture.step(flow.phase, Event::RequestBody { chunk, end: false });
+    assert_eq!(flow.reply().unwrap().status, 429);
 }
 
 #[test]
