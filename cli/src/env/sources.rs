@@ -1,6 +1,7 @@
 //! Where the variables come from: the environment of this process, and over it the environment
 //! file, which can change while the process runs.
 
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 
 use super::{file, Variables, REGISTRY_FILE};
@@ -40,6 +41,36 @@ impl Sources {
         Ok(variables)
     }
 
+    /// Whether the files can be read again and again.
+    ///
+    /// # Errors
+    /// Those that are pipes: what was read of one is gone.
+    pub fn can_be_followed(&self) -> Result<(), Faults> {
+        let once = |path: &PathBuf| {
+            std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+        };
+        let fault = |path: &PathBuf| {
+            format!(
+                "{}: expected a file that can be read again and again, since it is followed; \
+                 found a pipe",
+                path.display()
+            )
+        };
+        let mut faults = Faults::default();
+        // Looking for the others reads this one.
+        match self.file.as_ref().filter(|path| once(path)) {
+            Some(path) => faults.add(fault(path)),
+            None => {
+                let files = self.files();
+                files
+                    .iter()
+                    .filter(|path| once(path))
+                    .for_each(|path| faults.add(fault(path)));
+            }
+        }
+        faults.or(Some(()))
+    }
+
     /// Every file that the configuration is made of, as far as they are known: the environment
     /// file or those in its folder, the registry file, the private keys.
     pub fn files(&self) -> Vec<PathBuf> {
@@ -57,6 +88,7 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{mkfifoat, Mode, CWD};
 
     #[test]
     fn the_file_wins_and_what_it_leaves_out_stays() {
@@ -77,6 +109,25 @@ mod tests {
             (Some("1"), Some("2"))
         );
         assert_eq!(sources.files(), [path, "r.yaml".into(), "k".into()]);
+    }
+
+    #[test]
+    fn what_is_followed_is_no_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, pipe) = (folder.path().join("env"), folder.path().join("pipe"));
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        let expected = [format!(
+            "{}: expected a file that can be read again and again, since it is followed; found a pipe",
+            pipe.display()
+        )];
+        let direct = Sources::new(Variables::default(), Some(pipe.clone()));
+        assert_eq!(direct.can_be_followed().unwrap_err().lines(), expected);
+        let sources = Sources::new(Variables::default(), Some(file.clone()));
+        assert_eq!(sources.can_be_followed(), Ok(()));
+        for name in [REGISTRY_FILE, "GITHUB_APP_X_PEM_FILE"] {
+            std::fs::write(&file, format!("{name}={}\n", pipe.display())).unwrap();
+            assert_eq!(sources.can_be_followed().unwrap_err().lines(), expected);
+        }
     }
 
     #[test]

@@ -55,6 +55,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// It cannot be started (each fault is named), or Envoy ended by itself.
 pub fn run(arguments: &RunArguments, sources: Sources) -> anyhow::Result<()> {
+    sources.can_be_followed()?;
+    // Before anything is read of them: what changes while Envoy starts is taken up after that.
+    let seen = reload::look(&sources);
     let version = Version::read(&sources)?;
     authorities::check(&version.settings)?;
     for warning in &version.warnings {
@@ -63,7 +66,7 @@ pub fn run(arguments: &RunArguments, sources: Sources) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(start(arguments, sources, version));
+    let outcome = runtime.block_on(start(arguments, sources, seen, version));
     // Requests to the simulator that are still open do not matter any more.
     runtime.shutdown_background();
     outcome
@@ -72,6 +75,7 @@ pub fn run(arguments: &RunArguments, sources: Sources) -> anyhow::Result<()> {
 async fn start(
     arguments: &RunArguments,
     sources: Sources,
+    seen: reload::Contents,
     mut version: Version,
 ) -> anyhow::Result<()> {
     // From here on a signal is remembered, and not the end without tidying up.
@@ -161,7 +165,7 @@ async fn start(
         }
         tokio::select! {
             status = envoy.wait() => Err(ended(&status?)),
-            outcome = reload.watch(&mut hang_up) => outcome,
+            outcome = reload.watch(seen, &mut hang_up) => outcome,
             never = certificate::watch(certificate.as_mut(), hand_over_certificate) => never,
             () = stop.next() => Ok(()),
         }

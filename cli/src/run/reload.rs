@@ -52,12 +52,17 @@ pub(super) struct Reload<'a> {
 }
 
 /// The content of each file, `None` where it is too long for any, or why there is none.
-type Contents = Vec<(PathBuf, Result<Option<Vec<u8>>, String>)>;
+pub(super) type Contents = Vec<(PathBuf, Result<Option<Vec<u8>>, String>)>;
 
 impl Reload<'_> {
-    /// Follows the files until the terminal is closed.
-    pub(super) async fn watch(&mut self, hang_up: &mut HangUp) -> anyhow::Result<()> {
-        let mut files = Steady::new(look(&self.sources).await?);
+    /// Follows the files until the terminal is closed. `seen` is what was in them before they
+    /// were read for what runs: what changed since is new.
+    pub(super) async fn watch(
+        &mut self,
+        seen: Contents,
+        hang_up: &mut HangUp,
+    ) -> anyhow::Result<()> {
+        let mut files = Steady::new(seen);
         loop {
             let demanded = tokio::select! {
                 () = sleep(PERIOD) => false,
@@ -68,7 +73,9 @@ impl Reload<'_> {
                     true
                 }
             };
-            let contents = look(&self.sources).await?;
+            // Without holding up anything else, should a file system hang.
+            let sources = self.sources.clone();
+            let contents = spawn_blocking(move || look(&sources)).await?;
             if demanded {
                 files.settle(contents);
                 self.apply().await?;
@@ -153,12 +160,11 @@ impl Reload<'_> {
     }
 }
 
-/// Reads the files without holding up anything else, should a file system hang.
-async fn look(sources: &Sources) -> anyhow::Result<Contents> {
-    let sources = sources.clone();
+/// What is in the files now.
+pub(super) fn look(sources: &Sources) -> Contents {
     let read = |path: PathBuf| {
         let content = bounded::read(&path, MAX_FILE_BYTES).map_err(|error| error.to_string());
         (path, content)
     };
-    Ok(spawn_blocking(move || sources.files().into_iter().map(read).collect()).await?)
+    sources.files().into_iter().map(read).collect()
 }

@@ -140,6 +140,37 @@ async fn the_key_of_an_app_changes_with_its_file() {
     traces::none_of(lines.map(|line| &line[8..40]), "the configuration", &dump);
 }
 
+/// What changes after the files were read and before Envoy serves is taken up as well: the
+/// stand-in for Envoy lets another client in, and then is Envoy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_while_it_starts_takes_effect() {
+    let github = GitHub::start().await;
+    let setup = Proxy::before(&github);
+    let (stand_in, next) = (setup.folder().join("envoy"), setup.folder().join("next"));
+    let token = "the-token-of-a-new-client";
+    let new = format!("version: 1\nclients:\n  - name: new\n    token: {token}\n");
+    std::fs::write(&next, new).expect("a file in the temporary folder");
+    let script = format!(
+        "#!/bin/sh\nmv '{}' '{}'\nexec '{}' \"$@\"\n",
+        next.display(),
+        setup.folder().join("clients.yaml").display(),
+        e2e::binaries::envoy().display()
+    );
+    std::fs::write(&stand_in, script).expect("a file in the temporary folder");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&stand_in, executable).expect("its owner");
+    let setup = setup.argument("--envoy");
+    let proxy = setup
+        .argument(&stand_in.display().to_string())
+        .start()
+        .await;
+    until_said(&proxy, "reloaded: 1 client, ", 1).await;
+    assert_eq!(ask(&proxy, "old").await, 401);
+    let request = proxy.request("GET", "/users/octocat");
+    let request = request.header("authorization", &format!("token {token}"));
+    assert_eq!(request.send().await.status, 200);
+}
+
 /// A setting takes effect at the next request.
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_change_without_a_restart() {
