@@ -62,15 +62,20 @@ pub fn quoted(opaque: &str, weak: bool) -> String {
     format!("{prefix}\"{opaque}\"")
 }
 
-/// The tag that a client gets for one of the origin's: a weak one where Envoy may compress the
-/// body on its way, as GitHub does itself (RFC 9110 §8.8.1). Envoy drops a strong tag of what it
-/// compresses. `None` when nothing changes.
-pub fn weakened(tag: &[u8], request: &Headers) -> Option<Vec<u8>> {
-    let accepts = request.joined("accept-encoding").unwrap_or_default();
-    let lower = accepts.to_ascii_lowercase();
-    let gzip = lower.contains(&b'*') || lower.windows(4).any(|it| it == b"gzip");
-    let weak = || [b"W/", tag.trim_ascii()].concat();
-    (gzip && !is_weak(tag)).then(weak)
+/// The tag that a client gets for one of the origin's: a weak one if `weak`, that is where Envoy may
+/// compress the body on its way, as GitHub does itself (RFC 9110 §8.8.1). Envoy drops a strong tag
+/// of what it compresses. `None` when nothing changes.
+pub fn weakened(tag: &[u8], weak: bool) -> Option<Vec<u8>> {
+    (weak && !is_weak(tag)).then(|| [b"W/", tag.trim_ascii()].concat())
+}
+
+/// Whether a client says that it holds `tag` as a weak one: a 304 names what the client has
+/// (RFC 9111 §4.3.4). `None` when it does not name it.
+pub fn is_held_as_weak(tag: &[u8], request: &Headers) -> Option<bool> {
+    let list = request.joined("if-none-match")?;
+    let strong = [b"\"", opaque(tag)?, b"\""].concat();
+    let at = list.windows(strong.len()).position(|it| it == strong)?;
+    list.get(..at).map(|before| before.ends_with(b"W/"))
 }
 
 /// Whether the origin's tag in `response` is the predicted one.
@@ -158,23 +163,26 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_get_a_compressed_body_gets_a_weak_tag() {
-        let accepting = |value: &str| Headers::new(vec![("accept-encoding".into(), value.into())]);
-        for (tag, accept, expected) in [
-            ("\"a\"", "gzip, deflate", Some("W/\"a\"")),
-            ("\"a\"", "br, GZIP;q=0.5", Some("W/\"a\"")),
-            ("\"a\"", "*", Some("W/\"a\"")),
-            ("W/\"a\"", "gzip", None),
-            ("\"a\"", "identity", None),
+    fn a_tag_is_made_weak_once() {
+        assert_eq!(weakened(b"\"a\"", true).unwrap(), b"W/\"a\"");
+        assert_eq!(weakened(b"W/\"a\"", true), None);
+        assert_eq!(weakened(b"\"a\"", false), None);
+    }
+
+    #[test]
+    fn a_client_names_the_form_that_it_holds() {
+        for (list, expected) in [
+            ("\"a\"", Some(false)),
+            ("W/\"a\"", Some(true)),
+            ("\"b\", W/\"a\"", Some(true)),
+            ("W/\"b\", \"a\"", Some(false)),
+            ("\"b\"", None),
+            ("*", None),
         ] {
-            let weak = weakened(tag.as_bytes(), &accepting(accept));
-            assert_eq!(
-                weak.as_deref(),
-                expected.map(str::as_bytes),
-                "{tag} {accept}"
-            );
+            let request = Headers::new(vec![("if-none-match".into(), list.into())]);
+            assert_eq!(is_held_as_weak(b"\"a\"", &request), expected, "{list}");
         }
-        assert_eq!(weakened(b"\"a\"", &Headers::default()), None);
+        assert_eq!(is_held_as_weak(b"\"a\"", &Headers::default()), None);
     }
 
     #[test]

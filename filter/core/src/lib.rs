@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod budget;
 pub mod cache;
+pub mod coding;
 pub mod conditional;
 pub mod config;
 pub mod cors;

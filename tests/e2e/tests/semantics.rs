@@ -254,6 +254,76 @@ async fn a_strong_tag_survives_compression_as_a_weak_one() {
     assert_eq!(known.send().await.status, 304);
 }
 
+/// With a weak tag nobody may ask for the rest of a download (RFC 9110 §13.1.5). So it is weak where
+/// the body is compressed, and only there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_compressed_keeps_its_strong_tag() {
+    let (github, proxy) = e2e::start().await;
+    let long = "text ".repeat(1_000);
+    let compressed = [
+        "application/ecmascript",
+        "application/javascript",
+        "application/json",
+        "application/x-javascript",
+        "application/x-json",
+        "application/xhtml+xml",
+        "application/xml",
+        "image/svg+xml",
+        "text/css",
+        "text/ecmascript",
+        "text/html; charset=utf-8",
+        "text/javascript",
+        "text/js",
+        "text/jscript",
+        "text/plain",
+        "text/x-javascript",
+        "text/x-js",
+        "text/xml",
+    ];
+    let others = [
+        "text/csv",
+        "application/octet-stream",
+        "application/vnd.github.raw; charset=utf-8",
+        "application/vnd.github.v3.diff",
+    ];
+    let mut cases: Vec<_> = compressed.map(|it| (it, "", &long[..], true)).to_vec();
+    cases.extend(others.map(|it| (it, "", &long[..], false)));
+    cases.push(("text/plain", "no-transform", &long, false));
+    for (number, (kind, control, text, compressed)) in cases.into_iter().enumerate() {
+        let path = format!("/things/{number}");
+        let mut document = Document::new(Content::Text(text.to_owned()));
+        document.content_type = Some(kind.to_owned());
+        document.etag = Some("\"strong\"".to_owned());
+        if !control.is_empty() {
+            let control = ("cache-control".to_owned(), control.to_owned());
+            document.headers.extend([control]);
+        }
+        github.put(&path, document);
+        let (coding, tag) = match compressed {
+            true => ("gzip", "W/\"strong\""),
+            false => ("", "\"strong\""),
+        };
+        let ask = |codings| {
+            proxy
+                .request("GET", &path)
+                .header("accept-encoding", codings)
+        };
+        for expected in [MISS, REVALIDATED] {
+            let response = ask("gzip").send().await;
+            assert_eq!((response.status, response.cache()), (200, expected));
+            assert_eq!(response.header("content-encoding"), coding, "{kind}");
+            assert_eq!(response.header("etag"), tag, "{kind}, {expected}");
+        }
+        // A 304 names the tag in the form that the client has.
+        for held in ["W/\"strong\"", "\"strong\""] {
+            let known = ask("gzip").header("if-none-match", held).send().await;
+            assert_eq!((known.status, known.header("etag")), (304, held), "{kind}");
+        }
+        let plain = ask("gzip;q=0").send().await;
+        assert_eq!(plain.header("etag"), "\"strong\"", "{kind}");
+    }
+}
+
 /// What comes from the cache is compressed for clients that ask for it, as what comes from GitHub.
 #[tokio::test(flavor = "multi_thread")]
 async fn cached_answers_are_compressed_too() {

@@ -10,6 +10,8 @@ pub struct Directives {
     pub no_cache: bool,
     /// `no-store`.
     pub no_store: bool,
+    /// `no-transform`.
+    pub no_transform: bool,
     /// `max-age`, seconds. Of several, the least; what is no number is as good as 0.
     pub max_age: Option<u64>,
 }
@@ -27,6 +29,8 @@ impl Directives {
                 found.no_cache = true;
             } else if name.eq_ignore_ascii_case(b"no-store") {
                 found.no_store = true;
+            } else if name.eq_ignore_ascii_case(b"no-transform") {
+                found.no_transform = true;
             } else if name.eq_ignore_ascii_case(b"max-age") {
                 let seconds = seconds(value).unwrap_or_default();
                 found.max_age = Some(found.max_age.map_or(seconds, |it| it.min(seconds)));

@@ -4,6 +4,7 @@
 use super::answer::{Delivery, Response};
 use super::{serve, Admitted, Closed, Effect, Passing, Phase, Reply, ReplyBody, World};
 use crate::cache::status::CacheStatus;
+use crate::coding;
 use crate::etag;
 use crate::header::Headers;
 use crate::metric::Metric;
@@ -52,7 +53,7 @@ pub(super) fn pass(
         status, headers, ..
     } = response;
     let rewrite = admitted.rewrite(world);
-    let edits = edits(admitted, headers, cache, rewrite.as_ref(), world);
+    let edits = edits(admitted, response, cache, rewrite.as_ref(), world);
     let metric = Metric::request(&admitted.client, &admitted.method, *status, cache.label());
     effects.push(Effect::Record(metric));
     let mut rewriter = rewrite
@@ -92,14 +93,32 @@ pub(super) fn pass(
     Passed { closed, rewriter }
 }
 
+impl Admitted {
+    /// Whether the client gets a weak tag of a response with these fields, and a body of `length`
+    /// bytes where that is known: it may be compressed on its way. A 304 names what the client has.
+    pub(super) fn gets_weak_tag(
+        &self,
+        status: u16,
+        response: &Headers,
+        length: Option<usize>,
+    ) -> bool {
+        let tag = response.get("etag").filter(|_| status == 304);
+        tag.and_then(|tag| etag::is_held_as_weak(tag, &self.headers))
+            .unwrap_or_else(|| coding::may_compress(&self.headers, status, response, length))
+    }
+}
+
 /// What is changed in the header section of a response that passes.
 fn edits(
     admitted: &Admitted,
-    headers: &Headers,
+    response: &Response,
     cache: CacheStatus,
     rewrite: Option<&Rewrite>,
     world: &World<'_>,
 ) -> Vec<Edit> {
+    let Response {
+        status, headers, ..
+    } = response;
     let mut edits: Vec<Edit> = headers
         .iter()
         .filter(|(name, _)| headers.is_hop_by_hop(name) || WITHHELD.contains(name))
@@ -123,9 +142,15 @@ fn edits(
     if let Some(rewrite) = rewrite {
         edits.extend(rewrite.fields(headers));
     }
-    let tag = headers.get("etag");
-    if let Some(tag) = tag.and_then(|tag| etag::weakened(tag, &admitted.headers)) {
-        edits.push(("etag".to_owned(), Some(tag)));
+    let strong = headers.get("etag").filter(|tag| !etag::is_weak(tag));
+    if let Some(tag) = strong {
+        let mut sent = headers.clone();
+        sent.apply(edits.clone());
+        // What is rewritten has another length, which nobody knows beforehand.
+        let length = sent.content_length().filter(|_| !rewritten);
+        let weak = admitted.gets_weak_tag(*status, &sent, length);
+        let tag = etag::weakened(tag, weak);
+        edits.extend(tag.map(|tag| ("etag".to_owned(), Some(tag))));
     }
     if let Some(field) = cache.field() {
         edits.push(("cache-status".to_owned(), Some(field.into_bytes())));

@@ -11,6 +11,7 @@ use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::{PoolRate, Unavailable};
 use crate::reply::{Refusal, MEDIA_TYPE};
+use crate::rewrite::Rewrite;
 use serde_json::{json, Map, Value};
 
 /// A client's tag is compared with computed ones only for bodies up to this size: hashing
@@ -41,22 +42,25 @@ pub(super) fn entry(
     let not_modified = entry.head.status == 200
         && admitted.max_age().is_none()
         && preconditions.not_modified(&headers, |tag| is_computed(tag, admitted, &entry, world));
+    let status = if not_modified { 304 } else { entry.head.status };
+    // As when it was new: what is rewritten had no length.
+    let rewritten = rewrite.is_some() && Rewrite::applies_to(&headers);
+    let length = Some(entry.body().len()).filter(|_| !rewritten);
+    let weak = admitted.gets_weak_tag(status, &headers, length);
     let tag = headers.get("etag");
-    if let Some(tag) = tag.and_then(|tag| etag::weakened(tag, &admitted.headers)) {
+    if let Some(tag) = tag.and_then(|tag| etag::weakened(tag, weak)) {
         headers.set("etag", tag);
     }
-    let (status, body) = if not_modified {
+    let body = if not_modified {
         // A 304 has no content to describe (RFC 9110 §15.4.5).
         headers.remove("content-type");
-        (304, ReplyBody::Empty)
+        ReplyBody::Empty
     } else {
-        let status = entry.head.status;
         let rewriter = rewrite.and_then(|rewrite| rewrite.body(&headers));
-        let body = match rewriter {
+        match rewriter {
             Some(mut rewriter) => ReplyBody::Bytes(rewriter.push(entry.body(), true)),
             None => ReplyBody::Entry(Box::new(entry)),
-        };
-        (status, body)
+        }
     };
     reply(
         &admitted.client,
