@@ -54,6 +54,10 @@ pub struct EnvoyArguments {
     /// Where the status page and Envoy's admin interface are.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
     pub admin: SocketAddr,
+    /// A name by which operators reach that address, beside IP addresses, names without a dot, and
+    /// those ending in .localhost, .internal, .svc or .cluster.local. May be given more than once.
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    pub admin_host: Vec<String>,
     /// Envoy's worker threads; one for each processor if absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub concurrency: Option<u32>,
@@ -80,6 +84,15 @@ impl EnvoyArguments {
     pub fn tls(&self) -> Result<Option<TlsFiles>, Faults> {
         TlsFiles::of(self.tls_certificate.as_deref(), self.tls_key.as_deref())
     }
+}
+
+/// A host's name, in lower case.
+fn host_name(text: &str) -> Result<String, String> {
+    let belongs = |it: char| it.is_ascii_alphanumeric() || "-._".contains(it);
+    if text.is_empty() || !text.chars().all(belongs) {
+        return Err("expected the name of a host, without scheme, port or path".to_owned());
+    }
+    Ok(text.to_ascii_lowercase())
 }
 
 /// Where variables come from besides the environment of the process.

@@ -47,6 +47,7 @@ pub fn config(arguments: &ConfigArguments, sources: &Sources) -> anyhow::Result<
     let placement = Placement {
         listen: envoy.listen,
         admin: envoy.admin,
+        admin_hosts: envoy.admin_host.clone(),
         concurrency: envoy.concurrency,
         module: envoy
             .filter

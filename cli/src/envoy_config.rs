@@ -53,6 +53,8 @@ pub struct Placement {
     pub listen: SocketAddr,
     /// Where the admin interface is.
     pub admin: SocketAddr,
+    /// Names in lower case by which operators reach it, beside those that no other site can have.
+    pub admin_hosts: Vec<String>,
     /// The number of worker threads that is suggested; `None`: Envoy decides.
     pub concurrency: Option<u32>,
     /// The filter's module.
@@ -75,6 +77,12 @@ impl Placement {
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.listen)
+    }
+
+    /// The socket of Envoy's own admin interface: a name in Linux's abstract namespace, made
+    /// unique by what is unique already.
+    pub fn admin_socket(&self) -> String {
+        format!("github-proxy-admin-{}", self.admin)
     }
 }
 
@@ -225,8 +233,8 @@ impl<'a> EnvoyConfig<'a> {
         let rendered = jinja.get_template(template)?.render(Serde(json!({
             "listen": address(self.placement.listen),
             "admin": address(self.placement.admin),
-            // In Linux's abstract namespace, named by what is unique already.
-            "admin_socket": format!("@github-proxy-admin-{}", self.placement.admin),
+            "admin_hosts": self.placement.admin_hosts,
+            "admin_socket": format!("@{}", self.placement.admin_socket()),
             "concurrency": self.placement.concurrency,
             "access_log": self.placement.access_log.as_deref().map(access_log),
             "tls": self.placement.tls.as_ref().map(|tls| json!({

@@ -17,6 +17,7 @@ fn placement() -> Placement {
     Placement {
         listen: "127.0.0.1:8080".parse().unwrap(),
         admin: "[::1]:9901".parse().unwrap(),
+        admin_hosts: vec!["ops.example.com".to_owned()],
         concurrency: None,
         module: PathBuf::from("/opt/a \"quoted\" {{ path }}.wasm"),
         webdis: "127.0.0.1:7379".parse().unwrap(),
@@ -160,8 +161,11 @@ fn operators_come_in_where_the_filter_knows_them() {
     assert_eq!(admin["name"], github_proxy_core::status::FILTER_CHAIN);
     assert_eq!(chains(0)[0]["name"], Value::Null);
     let manager = &admin["filters"][0]["typed_config"];
+    let guard = &manager["http_filters"][0]["typed_config"]["default_source_code"];
+    let script = guard["inline_string"].as_str().unwrap();
+    assert!(script.contains(r#"["ops.example.com"] = true"#), "{script}");
     assert_eq!(
-        manager["http_filters"][0],
+        manager["http_filters"][1],
         filters(&bootstrap)["github_proxy"]
     );
     let socket = json!({ "pipe": { "path": "@github-proxy-admin-[::1]:9901" } });

@@ -90,6 +90,7 @@ async fn start(
     let certificate = arguments.envoy_arguments.tls()?.map(Certificate::load);
     let mut certificate = certificate.transpose()?;
     let EnvoyArguments { listen, admin, .. } = arguments.envoy_arguments;
+    let admin_hosts = arguments.envoy_arguments.admin_host.clone();
     let mut ports = Ports::default();
     let listen = ports.free("--listen", listen)?;
     let admin = ports.free("--admin", admin)?;
@@ -119,6 +120,7 @@ async fn start(
     let placement = Placement {
         listen,
         admin,
+        admin_hosts,
         concurrency: Some(concurrency(&arguments.envoy_arguments)),
         module,
         webdis: webdis.as_ref().map_or_else(unused, Webdis::address),

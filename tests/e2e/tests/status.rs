@@ -145,6 +145,67 @@ async fn it_is_for_operators_and_tells_no_secret() {
     assert_eq!(github.requests_to(NUMBERS).len(), 1);
 }
 
+/// A page of another site cannot make its own name lead there, nor send anything from where the
+/// browser names it as the origin; operators and programs come in by the names that they have.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_other_sites_do_not_get_in() {
+    let github = GitHub::start().await;
+    let setup = Proxy::before(&github)
+        .argument("--admin-host")
+        .argument("Ops.example.com");
+    let proxy = setup.start().await;
+    let ask = |method: &'static str, target: &'static str, host: &str, origin: Option<&str>| {
+        let request = proxy.admin_request(method, target).header("host", host);
+        let request = match origin {
+            Some(origin) => request.header("origin", origin),
+            None => request,
+        };
+        async move { request.send().await.status }
+    };
+    for (host, status) in [
+        ("127.0.0.1", 200),
+        ("10.0.0.7:9901", 200),
+        ("[::1]:9901", 200),
+        ("localhost:9901", 200),
+        ("LOCALHOST", 200),
+        ("proxy:9901", 200),
+        ("github-proxy.default.svc:9901", 200),
+        ("github-proxy.default.svc.cluster.local", 200),
+        ("host.docker.internal:9901", 200),
+        ("ops.example.com:9901", 200),
+        ("OPS.example.com", 200),
+        ("evil.com", 403),
+        ("evil.com:9901", 403),
+        ("ops.example.com.evil.com", 403),
+        ("1.2.3.4.evil.com", 403),
+        ("evil.com.", 403),
+        ("svc.evil", 403),
+        ("evilsvc.com", 403),
+    ] {
+        assert_eq!(ask("GET", NUMBERS, host, None).await, status, "{host}");
+        assert_eq!(ask("GET", "/stats", host, None).await, status, "{host}");
+        let reset = ask("POST", "/reset_counters", host, None).await;
+        assert_eq!(reset, status, "{host}");
+        // Balancers and Prometheus come by any name, and change nothing.
+        for target in ["/ready", "/stats/prometheus?usedonly"] {
+            assert_eq!(ask("GET", target, host, None).await, 200, "{host}");
+        }
+    }
+    for (host, origin, status) in [
+        ("127.0.0.1:9901", "http://127.0.0.1:9901", 200),
+        ("ops.example.com", "https://OPS.example.com", 200),
+        ("127.0.0.1:9901", "http://127.0.0.1:3000", 403),
+        ("127.0.0.1:9901", "http://evil.com", 403),
+        ("127.0.0.1:9901", "null", 403),
+        ("evil.com", "http://evil.com", 403),
+    ] {
+        for (method, target) in [("POST", "/reset_counters"), ("GET", NUMBERS)] {
+            let answer = ask(method, target, host, Some(origin)).await;
+            assert_eq!(answer, status, "{method} {host} {origin}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_shows_it_live_and_asks_nobody_else() {
     let (github, proxy) = e2e::start().await;
