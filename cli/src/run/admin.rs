@@ -1,10 +1,12 @@
-//! Envoy's admin interface, as far as `run` asks it.
+//! Envoy's admin interface, as far as `run` asks it: at the address for operators, and, once no
+//! listener takes connections any more, at its own socket.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::linux::net::SocketAddrExt as _;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 /// A busy Envoy may take a moment.
@@ -63,28 +65,48 @@ impl Admin {
 
     /// The body of a 200 answer.
     async fn get(self, path: &str) -> Option<String> {
-        timeout(LIMIT, self.exchange(path)).await.ok()?.ok()?
+        let exchange = async {
+            let stream = TcpStream::connect(self.0).await?;
+            exchange(stream, "GET", path).await
+        };
+        timeout(LIMIT, exchange).await.ok()?.ok()?
     }
+}
 
-    async fn exchange(self, path: &str) -> std::io::Result<Option<String>> {
-        let mut stream = TcpStream::connect(self.0).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        let Some((head, body)) = answer.split_once("\r\n\r\n") else {
-            return Ok(None);
-        };
-        let chunked = head
-            .to_ascii_lowercase()
-            .contains("transfer-encoding: chunked");
-        let body = if chunked {
-            unchunked(body)
-        } else {
-            Some(body.to_owned())
-        };
-        Ok(body.filter(|_| head.starts_with("HTTP/1.1 200")))
-    }
+/// Asks at the abstract socket of this name; the body of a 200 answer.
+pub(super) async fn ask(socket: &str, method: &str, path: &str) -> Option<String> {
+    let exchange = async {
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(socket)?;
+        let stream = std::os::unix::net::UnixStream::connect_addr(&address)?;
+        stream.set_nonblocking(true)?;
+        exchange(UnixStream::from_std(stream)?, method, path).await
+    };
+    timeout(LIMIT, exchange).await.ok()?.ok()?
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+) -> std::io::Result<Option<String>> {
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: admin\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+        return Ok(None);
+    };
+    let chunked = head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked");
+    let body = if chunked {
+        unchunked(body)
+    } else {
+        Some(body.to_owned())
+    };
+    Ok(body.filter(|_| head.starts_with("HTTP/1.1 200")))
 }
 
 /// The content of a chunked body (RFC 9112 §7.1); `None` when it is cut short.

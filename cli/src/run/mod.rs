@@ -2,14 +2,15 @@
 //!
 //! Starts Envoy with the filter, Webdis when the cache is in Redis, and the
 //! bundled simulator when there is no GitHub credential; follows the files that
-//! the configuration is made of; stops everything on SIGINT or SIGTERM. Envoy is the product: when it
-//! ends, so does this. Webdis is not: it is started again. All children are
+//! the configuration is made of; stops everything on SIGINT or SIGTERM, once the requests under way
+//! have ended or some seconds are over. Envoy is the product: when it ends, so does this. Webdis is not: it is started again. All children are
 //! started from the main task, so that they die with this process in any case.
 
 mod admin;
 mod certificate;
 mod child;
 mod demo;
+mod drain;
 mod folder;
 mod hang_up;
 mod port;
@@ -169,7 +170,14 @@ async fn start(
             status = envoy.wait() => Err(ended(&status?)),
             outcome = reload.watch(seen, &mut hang_up) => outcome,
             never = certificate::watch(certificate.as_mut(), hand_over_certificate) => never,
-            () = stop.next() => Ok(()),
+            () = stop.next() => {
+                // Another signal, and it is not waited for.
+                tokio::select! {
+                    () = drain::drain(&placement) => {}
+                    () = stop.next() => {}
+                }
+                Ok(())
+            }
         }
     };
     let outcome = match webdis {
@@ -205,6 +213,8 @@ fn start_envoy(
     command.args(["--disable-hot-restart", "--log-level", "warning"]);
     // Whoever follows the access log does not wait ten seconds for it.
     command.args(["--file-flush-interval-msec", "1000"]);
+    // Once it is to end, every response says that its connection does.
+    command.args(["--drain-strategy", "immediate"]);
     if let Some(concurrency) = placement.concurrency {
         command.args(["--concurrency", &concurrency.to_string()]);
     }

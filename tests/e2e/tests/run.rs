@@ -3,6 +3,7 @@
 
 use e2e::proxy::Setup;
 use e2e::{process, wait, GitHub, Proxy, Redis};
+use github_simulator::Document;
 use rustix::process::Signal;
 use std::net::TcpListener;
 use std::process::Command;
@@ -97,6 +98,39 @@ async fn signals_stop_everything() {
         }
         assert_eq!(left(&folder.path().join("tmp")), Vec::<String>::new());
         assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
+    }
+}
+
+/// What is under way when a signal comes is answered; with a second signal it is not waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_under_way_are_answered_before_the_end() {
+    for (delay_ms, signals, status) in [(2_000, 1, Some(200)), (60_000, 2, None)] {
+        let github = GitHub::start().await;
+        let slow = Document {
+            delay_ms,
+            ..Document::json(serde_json::json!({"slow": true}))
+        };
+        github.put("/things/slow", slow);
+        let proxy = Proxy::before(&github).start().await;
+        let request = tokio::spawn(proxy.request("GET", "/things/slow").outcome());
+        wait::until("the request at GitHub", || async {
+            (!github.requests_to("/things/slow").is_empty()).then_some(())
+        })
+        .await;
+        proxy.process().signal(Signal::TERM);
+        wait::until("the listener to be closed", || async {
+            std::net::TcpStream::connect(proxy.address())
+                .is_err()
+                .then_some(())
+        })
+        .await;
+        for _ in 1..signals {
+            proxy.process().signal(Signal::TERM);
+        }
+        let outcome = request.await.expect("no panic");
+        let outcome = outcome.ok().map(|it| it.status);
+        assert_eq!(outcome, status);
+        assert_eq!(proxy.stop().await.status.code(), Some(0));
     }
 }
 
