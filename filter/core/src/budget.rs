@@ -40,6 +40,9 @@ pub struct Account {
     pub remaining: u64,
     /// When the hour ends, Unix seconds.
     pub reset: u64,
+    /// Whether a tenth more was spent than there was: by questions about stored responses, which
+    /// are expected to cost nothing, but do where things have changed.
+    pub is_exceeded: bool,
 }
 
 impl Account {
@@ -136,10 +139,13 @@ impl Budget {
         let line = lines
             .iter()
             .find(|it| it.resource == resource && it.hour == hour);
+        let spent = line.map_or(0, Line::spent);
+        let grace = (self.limit / 10).max(1);
         Account {
             limit: self.limit,
-            remaining: self.limit.saturating_sub(line.map_or(0, Line::spent)),
+            remaining: self.limit.saturating_sub(spent),
             reset: (hour + 1) * HOUR,
+            is_exceeded: spent >= self.limit.saturating_add(grace),
         }
     }
 
@@ -329,6 +335,7 @@ mod tests {
                 limit,
                 remaining,
                 reset,
+                is_exceeded: false,
             };
             let rate = |(limit, remaining, reset)| PoolRate {
                 limit,

@@ -87,13 +87,14 @@ impl Errand {
     }
 
     /// The client's account, if it is empty and the request will be counted. Questions about a
-    /// stored response are expected to cost nothing.
+    /// stored response are expected to cost nothing, until that has proved wrong too often.
     fn overdrawn(&self, world: &World<'_>) -> Option<Account> {
-        if self.entry().is_some() {
-            return None;
-        }
         let account = self.admitted.account(&self.admitted.resource, world)?;
-        (account.remaining == 0).then_some(account)
+        let is_over = match self.entry() {
+            Some(_) => account.is_exceeded,
+            None => account.remaining == 0,
+        };
+        is_over.then_some(account)
     }
 
     fn over_budget(
@@ -103,7 +104,10 @@ impl Errand {
         effects: &mut Vec<Effect>,
     ) -> Phase {
         // Those who wait have budgets of their own.
-        let (admitted, _) = self.abandon(Landing::HandedOn, world, effects);
+        let (admitted, entry) = self.abandon(Landing::HandedOn, world, effects);
+        if let Some(entry) = entry {
+            return serve::stale(&admitted, entry, world, effects);
+        }
         serve::over_budget(&admitted, account, world, effects)
     }
 

@@ -376,6 +376,14 @@ fn a_budget_is_spent_by_what_github_counts() {
         Some("0")
     );
     assert!(fixture.request("GET", "/c", &[]).edits().is_some());
+    // Unless it changes again and again.
+    let flow = ask(&mut fixture, "/user");
+    fixture.answer_200(flow, "two");
+    let flow = ask(&mut fixture, "/user");
+    assert_eq!(
+        flow.cache_status(),
+        "github-proxy; hit; detail=stale-if-error"
+    );
     fixture.now += 3_600_000;
     assert!(ask(&mut fixture, "/d").edits().is_some());
 }
