@@ -97,11 +97,12 @@ fn read_body(status: u16, headers: &Headers, body: &[u8]) -> Verdict {
     let Ok(answer) = serde_json::from_slice::<Value>(body) else {
         return Verdict::Silent;
     };
-    let message = answer.get("message").and_then(Value::as_str).unwrap_or("");
-    let message = message.to_ascii_lowercase();
+    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
+    let message = text("message").to_ascii_lowercase();
     let says = |text: &str| message.contains(text);
+    let page = text("documentation_url");
     let refusal = match status {
-        200 | 403 | 429 if is_secondary(&message) => {
+        200 | 403 | 429 if is_secondary(&message) || page.ends_with("secondary-rate-limits") => {
             CredentialRefusal::Secondary(retry_after(headers))
         }
         200 => return read_graphql(&answer, headers).map_or(Verdict::Silent, Verdict::Refused),
@@ -186,7 +187,14 @@ mod tests {
         let secondary = r#"{"message":"You have exceeded a secondary rate limit."}"#;
         let denied = r#"{"message":"Resource not accessible by personal access token"}"#;
         let listed = r#"{"message":"Although ... the `suspended-org` organization has ..."}"#;
-        let cases: [Case<'_>; 23] = [
+        let cases: [Case<'_>; 24] = [
+            (
+                403,
+                &none,
+                false,
+                r##"{"message":"Wait.","documentation_url":"https://d/x#about-secondary-rate-limits"}"##,
+                Some(Secondary(None)),
+            ),
             (403, &spent, false, denied, None),
             (403, &none, false, listed, None),
             (
