@@ -17,12 +17,12 @@ const RELOADS: &str = "extension_config_discovery.http_filter.github_proxy.";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Admin(SocketAddr);
 
-/// How often Envoy took over or refused a configuration of the filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What Envoy did with the configurations of the filter that it was handed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reloads {
-    /// Taken over.
-    pub taken: u64,
-    /// Refused, by Envoy or by the filter.
+    /// The version that it took over last.
+    pub version: String,
+    /// How many it refused, or the filter did.
     pub refused: u64,
 }
 
@@ -44,21 +44,22 @@ impl Admin {
             .is_some_and(|body| body.trim() == "LIVE")
     }
 
-    /// The counters of reloads; `None` when Envoy does not answer.
+    /// What became of reloads; `None` when Envoy does not answer.
     pub(super) async fn reloads(self) -> Option<Reloads> {
         let stats = self.get(&format!("/stats?filter=^{RELOADS}")).await?;
-        let counter = |name: &str| {
+        let value = |name: &str| {
             let value = |line: &str| {
                 let value = line
                     .strip_prefix(RELOADS)?
                     .strip_prefix(name)?
                     .strip_prefix(": ")?;
-                value.trim().parse::<u64>().ok()
+                Some(value.trim().trim_matches('"').to_owned())
             };
-            stats.lines().find_map(value).unwrap_or(0)
+            stats.lines().find_map(value).unwrap_or_default()
         };
+        let counter = |name: &str| value(name).parse::<u64>().unwrap_or(0);
         Some(Reloads {
-            taken: counter("config_reload"),
+            version: value("version_text"),
             refused: counter("config_fail") + counter("update_rejected"),
         })
     }

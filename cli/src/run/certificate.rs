@@ -1,7 +1,8 @@
 //! Follows the files of the listener's certificate, and has Envoy read them when they are renewed.
 //!
 //! Looks at their content again and again, as is done with the registry file, and for the same
-//! reasons: tools write one file after the other. A pair that does not fit together is reported, and the running one stays.
+//! reasons: tools write one file after the other. A pair that does not fit together is reported,
+//! and the running one stays. A good one that cannot be handed over is handed over later.
 
 use std::time::Duration;
 
@@ -53,22 +54,42 @@ pub(super) async fn watch(
     let Some(Certificate { files, content }) = certificate else {
         return std::future::pending().await;
     };
+    // Why the files that are known could not be handed over.
+    let mut owed: Option<String> = None;
     loop {
         sleep(PERIOD).await;
-        let verified = match content.see(read(files.clone()).await?) {
+        let seen = content.see(read(files.clone()).await?);
+        let again = seen.is_none();
+        let verified = match seen {
+            None if owed.is_some() => Ok(()),
             None => continue,
             Some(Ok(pem)) => files.verify(pem),
             Some(Err(faults)) => Err(faults.clone()),
         };
         match verified {
-            Ok(()) => {
-                hand_over()?;
-                say::info("certificate reloaded");
+            Ok(()) => match hand_over() {
+                Ok(()) => {
+                    owed = None;
+                    say::info("certificate reloaded");
+                }
+                Err(error) => {
+                    let why = format!("{error:#}");
+                    if !again || owed.as_ref() != Some(&why) {
+                        say::warning(format_args!(
+                            "the new certificate cannot be handed to Envoy, the running one \
+                             stays: {why}; it is handed over again until it is"
+                        ));
+                    }
+                    owed = Some(why);
+                }
+            },
+            Err(faults) => {
+                owed = None;
+                say::refused(
+                    "the new certificate is not valid, the running one stays:",
+                    &faults,
+                );
             }
-            Err(faults) => say::refused(
-                "the new certificate is not valid, the running one stays:",
-                &faults,
-            ),
         }
     }
 }

@@ -2,17 +2,23 @@
 //!
 //! Only this user can look into it (0700): the socket in it leads to Redis
 //! without a password. A folder that Envoy watches holds nothing but its file.
+//! It is locked, which keeps systemd's cleaning of temporary folders away from it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{bail, Context as _};
+use rustix::fs::{flock, FlockOperation};
 use tempfile::TempDir;
 
 /// The files of a run.
-pub(super) struct RunFolder(TempDir);
+pub(super) struct RunFolder {
+    folder: TempDir,
+    /// What `tmpfiles.d(5)` leaves alone; none where the file system knows no locks.
+    _lock: Option<File>,
+}
 
 impl RunFolder {
     /// Makes the folder.
@@ -23,7 +29,12 @@ impl RunFolder {
             .prefix("github-proxy-")
             .permissions(private)
             .tempdir();
-        let folder = Self(folder.context("cannot make a temporary folder")?);
+        let folder = folder.context("cannot make a temporary folder")?;
+        let lock = File::open(folder.path()).ok();
+        let folder = Self {
+            _lock: lock.filter(|file| flock(file, FlockOperation::LockShared).is_ok()),
+            folder,
+        };
         for watched in [folder.path("ecds"), folder.tls()] {
             fs::create_dir(&watched)
                 .with_context(|| format!("cannot make {}", watched.display()))?;
@@ -33,7 +44,7 @@ impl RunFolder {
 
     /// The path of `name` in it.
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     /// Where Envoy reads the filter's configuration from.
@@ -71,6 +82,13 @@ impl RunFolder {
     }
 
     fn replace(&self, file: &Path, content: &str) -> anyhow::Result<()> {
+        if let Some(folder) = file.parent().filter(|folder| !folder.is_dir()) {
+            // What it watches is the folder, not the path.
+            bail!(
+                "{} was removed, and Envoy would not see another one: it takes a restart",
+                folder.display()
+            );
+        }
         let new = self.write("new", content)?;
         fs::rename(&new, file).with_context(|| format!("cannot replace {}", file.display()))
     }

@@ -151,8 +151,10 @@ async fn start(
         key: &key,
         settings: &settings,
         running,
+        owed: None,
         version: 1,
         refused: 0,
+        told: 0,
     };
 
     // Webdis is looked after from the start, but nothing waits for it: a cache

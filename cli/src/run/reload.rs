@@ -4,7 +4,8 @@
 //! the file), what Kubernetes does (swap a link above it), and every file
 //! system, where notifications see some. A version counts once it was read
 //! twice, so that a half-written one does not; SIGHUP makes it count at once. A bad one is
-//! reported with all its faults, counted by the filter, and changes nothing.
+//! reported with all its faults, counted by the filter, and changes nothing. What cannot be
+//! handed over, or was not seen to be taken over, is handed over again until it is.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,6 +31,8 @@ use crate::faults::Faults;
 use crate::registry_file::MAX_FILE_BYTES;
 
 const PERIOD: Duration = Duration::from_millis(200);
+/// How long after a failure something is handed over again.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Envoy needs a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -43,12 +46,32 @@ pub(super) struct Reload<'a> {
     pub key: &'a SealKey,
     /// The settings that Envoy was started with.
     pub settings: &'a Settings,
-    /// The configuration that the filter runs.
+    /// The configuration that the filter runs; or another one, while something is owed.
     pub running: Value,
+    /// What Envoy was to be handed and may not have.
+    pub owed: Option<Owed>,
     /// Of the file that Envoy read last.
     pub version: u64,
     /// How many versions were refused.
     pub refused: u64,
+    /// Of how many of them the filter knows.
+    pub told: u64,
+}
+
+/// That Envoy may not have what it was to be handed.
+pub(super) struct Owed {
+    why: String,
+    since: Instant,
+}
+
+/// Why Envoy is not known to have a configuration.
+enum Failure {
+    /// Its file cannot be written.
+    Unwritten(String),
+    /// It was refused.
+    Refused,
+    /// It may be taken over at any time.
+    Unanswered,
 }
 
 /// The content of each file, `None` where it is too long for any, or why there is none.
@@ -76,41 +99,95 @@ impl Reload<'_> {
             // Without holding up anything else, should a file system hang.
             let sources = self.sources.clone();
             let contents = spawn_blocking(move || look(&sources)).await?;
-            if demanded {
+            let new = if demanded {
                 files.settle(contents);
-                self.apply().await?;
-            } else if files.see(contents).is_some() {
-                self.apply().await?;
+                true
+            } else {
+                files.see(contents).is_some()
+            };
+            let owed = self.owed.as_ref();
+            if new || owed.is_some_and(|owed| owed.since.elapsed() > AGAIN) {
+                self.apply(new).await?;
             }
         }
     }
 
-    async fn apply(&mut self) -> anyhow::Result<()> {
+    /// Reads everything and hands it over: something `new`, or once more what is owed, of which
+    /// everything is said and counted.
+    async fn apply(&mut self, new: bool) -> anyhow::Result<()> {
         let sources = self.sources.clone();
         let read = spawn_blocking(move || Version::read(&sources)).await?;
-        let prepared = read.and_then(|version| self.complete(version));
-        let (version, Prepared { plugin, clients }) = match prepared {
-            Ok(prepared) => prepared,
-            Err(faults) => return self.refuse(&faults).await,
+        let (valid, outcome) = match read.and_then(|version| self.complete(version)) {
+            Ok((version, prepared)) => (true, self.take_up(&version, prepared, new).await),
+            Err(faults) => (false, self.refuse(&faults, new).await),
         };
-        for warning in &version.warnings {
-            say::warning(warning);
+        let why = match outcome {
+            Ok(()) => None,
+            Err(Failure::Refused) => {
+                say::warning("Envoy refused the new configuration; its log says why");
+                None
+            }
+            Err(Failure::Unanswered) => Some(format!(
+                "Envoy was not seen to take the new configuration over within {} s",
+                LIMIT.as_secs()
+            )),
+            Err(Failure::Unwritten(error)) => {
+                self.refused += u64::from(new && valid);
+                Some(format!(
+                    "the new configuration cannot be handed to Envoy, the running one stays: \
+                     {error}"
+                ))
+            }
+        };
+        if let Some(why) = &why {
+            if new || self.owed.as_ref().map(|owed| &owed.why) != Some(why) {
+                say::warning(format_args!("{why}; it is handed over again until it is"));
+            }
         }
+        self.owed = why.map(|why| Owed {
+            why,
+            since: Instant::now(),
+        });
+        Ok(())
+    }
+
+    async fn take_up(
+        &mut self,
+        version: &Version,
+        prepared: Prepared,
+        new: bool,
+    ) -> Result<(), Failure> {
+        let Prepared { plugin, clients } = prepared;
+        version
+            .warnings
+            .iter()
+            .filter(|_| new)
+            .for_each(say::warning);
         let credentials = version.settings.credentials.len();
         let what = format!(
             "{}, {}",
             counted(clients, "client"),
             counted(credentials, "credential")
         );
-        if plugin == self.running {
+        if plugin == self.running && self.owed.is_none() {
             say::info(format_args!("reloaded: {what}, nothing changed"));
-        } else if self.hand_over(&version.settings, plugin.clone()).await? {
-            say::info(format_args!("reloaded: {what}"));
-            self.running = plugin;
-        } else {
-            say::warning("Envoy did not take the new configuration over; its log says why");
+            return Ok(());
         }
-        Ok(())
+        if self.told < self.refused {
+            // The filter counts them where it is told of nothing else.
+            let running = self.running.clone();
+            self.hand_over(self.settings, &running).await?;
+        }
+        let outcome = self.hand_over(&version.settings, &plugin).await;
+        match outcome {
+            Ok(()) => {
+                say::info(format_args!("reloaded: {what}"));
+                self.running = plugin;
+            }
+            Err(Failure::Unanswered) => self.running = plugin,
+            Err(Failure::Unwritten(_) | Failure::Refused) => {}
+        }
+        outcome
     }
 
     fn complete(&self, mut version: Version) -> Result<(Version, Prepared), Faults> {
@@ -123,40 +200,52 @@ impl Reload<'_> {
     }
 
     /// Says why, and has the filter count it.
-    async fn refuse(&mut self, faults: &Faults) -> anyhow::Result<()> {
-        say::refused(
-            "the new configuration is not valid, the running one stays:",
-            faults,
-        );
-        self.refused += 1;
+    async fn refuse(&mut self, faults: &Faults, new: bool) -> Result<(), Failure> {
+        if new {
+            say::refused(
+                "the new configuration is not valid, the running one stays:",
+                faults,
+            );
+            self.refused += 1;
+        }
         let running = self.running.clone();
-        self.hand_over(self.settings, running).await.map(|_| ())
+        self.hand_over(self.settings, &running).await
     }
 
-    /// Whether the filter took the configuration over.
-    async fn hand_over(&mut self, settings: &Settings, mut plugin: Value) -> anyhow::Result<bool> {
+    async fn hand_over(&mut self, settings: &Settings, plugin: &Value) -> Result<(), Failure> {
+        let mut plugin = plugin.clone();
         if let Some(plugin) = plugin.as_object_mut() {
             plugin.insert(REFUSED.to_owned(), self.refused.into());
         }
         let before = self.admin.reloads().await;
         self.version += 1;
+        let version = self.version.to_string();
         let config = EnvoyConfig::new(settings, self.placement, plugin);
-        self.folder
-            .replace_reload_file(&config.ecds(&self.version.to_string())?)?;
-        Ok(self.taken_over(before).await)
+        let file = config.ecds(&version);
+        file.and_then(|file| self.folder.replace_reload_file(&file))
+            .map_err(|error| Failure::Unwritten(format!("{error:#}")))?;
+        self.answer(before, &version).await?;
+        self.told = self.refused;
+        Ok(())
     }
 
-    async fn taken_over(&self, before: Option<Reloads>) -> bool {
+    async fn answer(&self, before: Option<Reloads>, version: &str) -> Result<(), Failure> {
+        let mut refused = before.map(|before| before.refused);
         let deadline = Instant::now() + LIMIT;
+        let mut pause = Duration::from_millis(20);
         while Instant::now() < deadline {
-            if let (Some(now), Some(before)) = (self.admin.reloads().await, before) {
-                if now.taken > before.taken || now.refused > before.refused {
-                    return now.refused == before.refused;
+            if let Some(now) = self.admin.reloads().await {
+                if now.version == version {
+                    return Ok(());
+                }
+                if now.refused > *refused.get_or_insert(now.refused) {
+                    return Err(Failure::Refused);
                 }
             }
-            sleep(Duration::from_millis(20)).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(500));
         }
-        false
+        Err(Failure::Unanswered)
     }
 }
 

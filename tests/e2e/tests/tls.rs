@@ -113,6 +113,39 @@ async fn a_renewed_certificate_is_taken_up() {
     assert!(!said.contains("PRIVATE KEY"), "{said}");
 }
 
+/// A renewed certificate that Envoy cannot be told of is taken up once it can be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_cannot_be_handed_over_is_taken_up_later() {
+    let (github, first, second) = (GitHub::start().await, Authority::new(), Authority::new());
+    let setup = Proxy::before(&github);
+    let temporary = setup.folder().join("tmp");
+    std::fs::create_dir(&temporary).expect("a folder");
+    let setup = setup.env("TMPDIR", &temporary.display().to_string());
+    let proxy = start(setup, &first).await;
+    let mut entries = std::fs::read_dir(&temporary).expect("a folder");
+    let folder = entries.next().expect("a folder of the run's");
+    // In the way of the file that Envoy is to read next.
+    let obstacle = folder.expect("an entry").path().join("new");
+    std::fs::create_dir(&obstacle).expect("a folder");
+    issue(&second, proxy.folder());
+    let says = |text: &'static str| {
+        let proxy = &proxy;
+        wait::until(text, move || async move {
+            proxy.process().stderr().contains(text).then_some(())
+        })
+    };
+    says("the running one stays: cannot write").await;
+    connect(proxy.address(), &first, &["h2"])
+        .await
+        .expect("the running one stays");
+    std::fs::remove_dir(&obstacle).expect("no folder");
+    says("certificate reloaded").await;
+    wait::until("a certificate of the second authority", || async {
+        connect(proxy.address(), &second, &["h2"]).await.ok()
+    })
+    .await;
+}
+
 /// The command that is printed for a try works as it stands.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_printed_command_trusts_the_certificate() {
