@@ -81,9 +81,11 @@ impl Stream {
                 }
                 Effect::Substitute { status, headers } => {
                     host::substitute(status, &headers);
+                    self.substituted.set(true);
                     outcome = Outcome::Released;
                 }
                 Effect::Reply(reply) => {
+                    self.lost.set(reply.lost());
                     host::reply(reply.status, &reply.headers, reply.body.bytes());
                     outcome = Outcome::Replied;
                 }

@@ -47,7 +47,7 @@ pub fn edit(map: MapType, edits: Vec<Edit>) {
 }
 
 /// Puts another header section in the place of the response's own. Only for the callback that it
-/// came with: the SDK panics where there is none.
+/// came with, and while it is held back: the SDK panics where there is none.
 pub fn substitute(status: u16, headers: &Headers) {
     let status = status.to_string();
     let mut fields = vec![(":status", status.as_bytes())];
@@ -129,6 +129,11 @@ pub fn reply(status: u16, headers: &Headers, body: &[u8]) {
 /// Lets a paused request go on.
 pub fn resume_request() {
     let _ = hostcalls::resume_http_request();
+}
+
+/// Lets a response that is held back go on.
+pub fn resume_response() {
+    let _ = hostcalls::resume_http_response();
 }
 
 /// Makes the following calls on behalf of a context; `false` when it is gone.

@@ -7,6 +7,7 @@ use github_proxy_core::flight::Waiter;
 use github_proxy_core::header::Headers;
 use github_proxy_core::request::{step, Event, Phase, Proxy, World};
 use github_proxy_core::status;
+use github_proxy_core::upstream::Edit;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 use std::cell::{Cell, Ref, RefCell};
@@ -23,6 +24,10 @@ pub struct Stream {
     phase: RefCell<Phase>,
     /// Whether a part of the response's body is in hand: only then can it be replaced.
     pub in_body: Cell<bool>,
+    /// Whether the upstream's response has another header section, and so another body.
+    pub substituted: Cell<bool>,
+    /// What Envoy takes off the reply that it was given.
+    pub lost: Cell<Vec<Edit>>,
 }
 
 impl Stream {
@@ -35,6 +40,8 @@ impl Stream {
             vm,
             phase,
             in_body: Cell::new(false),
+            substituted: Cell::new(false),
+            lost: Cell::default(),
         });
         let mut streams = stream.vm.streams.borrow_mut();
         streams.insert(id, Rc::clone(&stream));
@@ -98,7 +105,9 @@ impl Stream {
                     let body = host::body(BufferType::HttpCallResponseBody, body_size);
                     (headers, body)
                 });
-                self.take_later(Event::Resent(answer));
+                if self.take(Event::Resent(answer)) == Outcome::Released {
+                    host::resume_response();
+                }
             }
             // The root's.
             _ => {}
@@ -218,6 +227,7 @@ impl HttpContext for Http {
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
         // A reply of the filter's own comes back through here.
         if matches!(*self.0.phase(), Phase::Closed(_)) {
+            host::edit(MapType::HttpResponseHeaders, self.0.lost.take());
             return Action::Continue;
         }
         let headers = host::headers(MapType::HttpResponseHeaders);
@@ -229,14 +239,21 @@ impl HttpContext for Http {
     }
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        if self.0.phase().wants_response_body() {
+        let wanted = self.0.phase().wants_response_body();
+        let action = if wanted {
             let chunk = host::body(BufferType::HttpResponseBody, size);
             self.0.in_body.set(true);
             let action = self.0.take_response(Event::Body { chunk, end });
             self.0.in_body.set(false);
-            return action;
+            action
+        } else {
+            self.0.pause_or_continue()
+        };
+        let replaced = self.0.substituted.get() && !wanted;
+        if replaced || self.0.phase().discards_response() {
+            host::replace_body(&[]);
         }
-        self.0.pause_or_continue()
+        action
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {

@@ -239,11 +239,7 @@ impl Forwarded {
             (None, 304) if self.asked != Asked::Nothing => {
                 let has_content = announced && !self.errand.admitted.is_head();
                 let phase = self.confirmed(response, world, effects);
-                if has_content {
-                    serve::in_place(phase, world, effects)
-                } else {
-                    phase
-                }
+                serve::in_place(phase, has_content, world, effects)
             }
             (None, status) if response.local || status >= 500 => {
                 self.failed(response, delivery, world, effects)
@@ -305,7 +301,8 @@ impl Forwarded {
         };
         let (admitted, entry) = self.errand.abandon(Landing::Dissolved, world, effects);
         if let Some(entry) = entry {
-            return serve::stale(&admitted, entry, world, effects);
+            let phase = serve::stale(&admitted, entry, world, effects);
+            return serve::in_place(phase, false, world, effects);
         }
         if response.local {
             return serve::unreachable(&admitted, world, effects);

@@ -35,7 +35,8 @@ pub enum Effect {
     Reply(Reply),
     /// Lets the upstream's response through with these changes.
     Pass(Vec<Edit>),
-    /// Lets the upstream's response through with another header section; its body follows.
+    /// Lets the upstream's response through with another header section. In the place of its body
+    /// goes what `ReplaceBody` says, or nothing.
     Substitute {
         /// HTTP status.
         status: u16,
@@ -113,6 +114,28 @@ pub struct Reply {
     pub headers: Headers,
     /// The body.
     pub body: ReplyBody,
+}
+
+impl Reply {
+    /// The length of its body, bytes.
+    pub fn length(&self) -> usize {
+        self.body.bytes().len()
+    }
+
+    /// What Envoy takes off a reply without content, to be put back where it comes by once more.
+    /// A HEAD is told the length of what GET gets (RFC 9110 §9.3.2).
+    pub fn lost(&self) -> Vec<Edit> {
+        if self.length() > 0 || matches!(self.status, 204 | 304) {
+            return Vec::new();
+        }
+        let kind = self.headers.get("content-type").map(<[u8]>::to_vec);
+        let length = Some(b"0".to_vec());
+        let fields = [("content-type", kind), ("content-length", length)];
+        let given = fields.into_iter().filter(|(_, value)| value.is_some());
+        given
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
 }
 
 /// Where a reply's bytes are.

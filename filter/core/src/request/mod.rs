@@ -50,7 +50,7 @@ use crate::pool::rate::ResourceName;
 use crate::pool::refusal::CredentialRefusal;
 use crate::pool::routes::Routes;
 use crate::pool::Pool;
-use crate::rewrite::{BodyRewriter, Origins, Rewrite};
+use crate::rewrite::{Origins, Rewrite};
 use crate::shared::SharedData;
 use std::rc::Rc;
 
@@ -60,6 +60,7 @@ pub use self::effect::{Deposit, Effect, Note, Reply, ReplyBody};
 pub use self::errand::{Errand, Forwarded};
 pub use self::event::Event;
 pub use self::lead::LookingUp;
+pub use self::pass::{Passing, Substituting};
 
 /// A configuration, made ready once for all its requests.
 #[derive(Debug)]
@@ -222,6 +223,11 @@ impl Phase {
         )
     }
 
+    /// Whether another answer takes the place of the upstream's: nobody gets its body.
+    pub fn discards_response(&self) -> bool {
+        matches!(self, Self::Retrying(_) | Self::Resending(_))
+    }
+
     /// Whether the answer to a callout is due.
     pub fn awaits_callout(&self) -> bool {
         matches!(self, Self::LookingUp(_) | Self::Resending(_))
@@ -295,44 +301,6 @@ pub struct Retrying {
 pub struct Judging {
     forwarded: Box<Forwarded>,
     response: answer::Response,
-}
-
-/// A body that is not kept, on its way to the client.
-#[derive(Debug)]
-pub struct Passing {
-    rewriter: BodyRewriter,
-    closed: Closed,
-}
-
-impl Passing {
-    fn chunk(mut self: Box<Self>, chunk: &[u8], end: bool, effects: &mut Vec<Effect>) -> Phase {
-        let rewritten = self.rewriter.push(chunk, end);
-        effects.push(Effect::ReplaceBody(ReplyBody::Bytes(rewritten)));
-        if end {
-            Phase::Closed(Some(self.closed))
-        } else {
-            Phase::Passing(self)
-        }
-    }
-}
-
-/// A body that takes the place of an empty one.
-#[derive(Debug)]
-pub struct Substituting {
-    body: ReplyBody,
-    closed: Closed,
-}
-
-impl Substituting {
-    fn chunk(mut self: Box<Self>, end: bool, effects: &mut Vec<Effect>) -> Phase {
-        let body = std::mem::replace(&mut self.body, ReplyBody::Empty);
-        effects.push(Effect::ReplaceBody(body));
-        if end {
-            Phase::Closed(Some(self.closed))
-        } else {
-            Phase::Substituting(self)
-        }
-    }
 }
 
 /// What the last stats of a request need.

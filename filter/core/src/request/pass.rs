@@ -1,8 +1,9 @@
 //! Lets GitHub's response through to the client: without what belongs to its hop or its
-//! credential, with the pool's rate limits, and with URLs that lead to where the client came in.
+//! credential, with the pool's rate limits, and with URLs that lead to where the client came in. So
+//! too its body, part by part, and what takes the place of one.
 
 use super::answer::{Delivery, Response};
-use super::{serve, Admitted, Closed, Effect, Passing, Phase, Reply, ReplyBody, World};
+use super::{serve, Admitted, Closed, Effect, Phase, Reply, ReplyBody, World};
 use crate::cache::status::CacheStatus;
 use crate::coding;
 use crate::etag;
@@ -35,6 +36,49 @@ impl Passed {
                 closed: self.closed,
             })),
             None => Phase::Closed(Some(self.closed)),
+        }
+    }
+}
+
+/// A body that is not kept, on its way to the client.
+#[derive(Debug)]
+pub struct Passing {
+    pub(super) rewriter: BodyRewriter,
+    pub(super) closed: Closed,
+}
+
+impl Passing {
+    pub(super) fn chunk(
+        mut self: Box<Self>,
+        chunk: &[u8],
+        end: bool,
+        effects: &mut Vec<Effect>,
+    ) -> Phase {
+        let rewritten = self.rewriter.push(chunk, end);
+        effects.push(Effect::ReplaceBody(ReplyBody::Bytes(rewritten)));
+        if end {
+            Phase::Closed(Some(self.closed))
+        } else {
+            Phase::Passing(self)
+        }
+    }
+}
+
+/// A body that takes the place of an empty one.
+#[derive(Debug)]
+pub struct Substituting {
+    pub(super) body: ReplyBody,
+    pub(super) closed: Closed,
+}
+
+impl Substituting {
+    pub(super) fn chunk(mut self: Box<Self>, end: bool, effects: &mut Vec<Effect>) -> Phase {
+        let body = std::mem::replace(&mut self.body, ReplyBody::Empty);
+        effects.push(Effect::ReplaceBody(body));
+        if end {
+            Phase::Closed(Some(self.closed))
+        } else {
+            Phase::Substituting(self)
         }
     }
 }
@@ -75,22 +119,36 @@ pub(super) fn pass(
         Delivery::Whole(body) => {
             let mut headers = headers.clone();
             headers.apply(edits);
-            headers.retain(|name| !name.starts_with(':') && name != "content-length");
+            headers.retain(|name| !name.starts_with(':'));
             headers.sanitise();
             let body = match rewriter.take() {
                 Some(mut rewriter) => rewriter.push(&body, true),
                 None => body,
             };
-            effects.push(Effect::Reply(Reply {
-                status: *status,
-                headers,
-                body: ReplyBody::Bytes(body),
-            }));
+            effects.push(whole(admitted, *status, headers, body));
         }
     }
     let started = admitted.started;
     let closed = Closed { started, cache };
     Passed { closed, rewriter }
+}
+
+/// Gives the client an answer that is all here. Without content it goes in the place of the one that
+/// it follows: of a reply Envoy would take the type, and for HEAD the length.
+fn whole(admitted: &Admitted, status: u16, mut headers: Headers, body: Vec<u8>) -> Effect {
+    if body.is_empty() && !matches!(status, 204 | 304) {
+        if !admitted.is_head() {
+            headers.set("content-length", "0");
+        }
+        return Effect::Substitute { status, headers };
+    }
+    headers.remove("content-length");
+    let body = ReplyBody::Bytes(body);
+    Effect::Reply(Reply {
+        status,
+        headers,
+        body,
+    })
 }
 
 impl Admitted {

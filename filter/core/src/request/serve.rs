@@ -74,24 +74,34 @@ pub(super) fn entry(
     )
 }
 
-/// Makes the answer that was just given one that takes the place of GitHub's, of which a body is
-/// still to come, instead of one beside it: so it passes the filters between here and the client,
-/// above all Envoy's compressor. One without a body has no need of that, and one that is longer
-/// than Envoy buffers cannot be.
-pub(super) fn in_place(phase: Phase, world: &World<'_>, effects: &mut Vec<Effect>) -> Phase {
+/// Makes the answer that was just given one that takes the place of GitHub's instead of one beside
+/// it: so it passes the filters between here and the client, above all Envoy's compressor, and keeps
+/// its fields where there is no content. One with content can do so only where a body of GitHub's is
+/// `announced`, and is not longer than what Envoy buffers.
+pub(super) fn in_place(
+    phase: Phase,
+    announced: bool,
+    world: &World<'_>,
+    effects: &mut Vec<Effect>,
+) -> Phase {
     let Phase::Closed(Some(closed)) = phase else {
         return phase;
     };
     let longest = world.proxy.config.cache.in_place_bytes;
+    let longest = if announced { longest } else { 0 };
     match effects.pop() {
-        Some(Effect::Reply(reply)) if (1..=longest).contains(&reply.body.bytes().len()) => {
+        Some(Effect::Reply(reply)) if reply.status != 304 && reply.length() <= longest => {
             let Reply {
                 status,
                 mut headers,
                 body,
             } = reply;
-            headers.set("content-length", body.bytes().len().to_string());
+            let length = body.bytes().len();
+            headers.set("content-length", length.to_string());
             effects.push(Effect::Substitute { status, headers });
+            if length == 0 {
+                return Phase::Closed(Some(closed));
+            }
             Phase::Substituting(Box::new(Substituting { body, closed }))
         }
         last => {

@@ -224,6 +224,13 @@ impl Flow {
         })
     }
 
+    fn substituted(&self) -> Option<(u16, &Headers)> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::Substitute { status, headers } => Some((*status, headers)),
+            _ => None,
+        })
+    }
+
     fn passed(&self, name: &str) -> Option<String> {
         let edits = self.effects.iter().find_map(|effect| match effect {
             Effect::Pass(edits) => Some(edits),

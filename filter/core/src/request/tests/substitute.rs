@@ -2,13 +2,6 @@
 
 use super::*;
 
-fn substitute(flow: &Flow) -> Option<(u16, &Headers)> {
-    flow.effects.iter().find_map(|effect| match effect {
-        Effect::Substitute { status, headers } => Some((*status, headers)),
-        _ => None,
-    })
-}
-
 fn filled(flow: &Flow) -> Option<&[u8]> {
     flow.effects.iter().find_map(|effect| match effect {
         Effect::ReplaceBody(body) => Some(body.bytes()),
@@ -22,7 +15,7 @@ fn a_confirmed_entry_takes_the_place_of_a_304_with_a_body() {
     fixture.warm("{\"a\":1}");
     let flow = fixture.get();
     let flow = fixture.answer(flow, "304", &[], false);
-    let (status, headers) = substitute(&flow).unwrap();
+    let (status, headers) = flow.substituted().unwrap();
     assert_eq!((status, headers.text("content-length")), (200, Some("7")));
     assert!(flow.reply().is_none() && headers.has("cache-status"));
     assert!(flow.phase.wants_response_body() && !flow.phase.holds_response());
@@ -69,4 +62,42 @@ fn an_answer_without_content_is_a_reply() {
         assert_eq!((reply.status, reply.body.bytes().len()), (304, 0));
         assert_eq!(reply.headers.text("etag"), Some("\"x\""));
     }
+}
+
+/// Envoy would take the type off a reply without content.
+#[test]
+fn an_empty_body_goes_in_place_wherever_it_can() {
+    for announced in [true, false] {
+        for method in ["GET", "HEAD"] {
+            let mut fixture = Fixture::new("");
+            fixture.warm("");
+            let flow = fixture.request(method, "/user", &[]);
+            let flow = fixture.answer(flow, "304", &[], !announced);
+            let (status, headers) = flow.substituted().unwrap();
+            assert_eq!((status, headers.text("content-length")), (200, Some("0")));
+            assert_eq!(headers.text("content-type"), Some("application/json"));
+            assert!(matches!(flow.phase, Phase::Closed(Some(_))));
+        }
+    }
+}
+
+/// Before a request has gone out there is nothing to take the place of.
+#[test]
+fn a_reply_without_content_says_what_envoy_takes_off() {
+    let mut fixture = Fixture::new("\"serve_fresh_seconds\":60");
+    fixture.warm("");
+    let lost = |flow: &Flow| {
+        let mut fields = Headers::default();
+        fields.apply(flow.reply().unwrap().lost());
+        fields
+    };
+    let flow = fixture.get();
+    assert_eq!(flow.cache_status(), "github-proxy; hit");
+    let kind = ("content-type", "application/json");
+    assert_eq!(lost(&flow), headers(&[kind, ("content-length", "0")]));
+    let flow = fixture.request("GET", "/user", &[("if-none-match", "*")]);
+    assert_eq!(flow.reply().unwrap().status, 304);
+    assert_eq!(lost(&flow), Headers::default());
+    let flow = fixture.raw(&[(":method", "GET"), (":path", "/user")]);
+    assert_eq!(lost(&flow), Headers::default(), "it has content");
 }
