@@ -3,8 +3,9 @@
 //! `GITHUB_PAT_<NAME>` is a personal access token. Where it exists,
 //! `GITHUB_PAT_<NAME>_POOL` and `GITHUB_PAT_<NAME>_USER` describe it and are no
 //! tokens themselves. `GITHUB_APP_<NAME>_ID`, `_INSTALLATION_ID` and `_PEM` (or
-//! `_PEM_FILE`) are a GitHub App; an incomplete one is a fault. The secrets stay
-//! in the environment: here are names only.
+//! `_PEM_FILE`) are a GitHub App; an incomplete one is a fault. A token and an App may
+//! both be called `<NAME>`: then the App is `<NAME>.app` in logs and statistics. The
+//! secrets stay in the environment: here are names only.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ const LABEL: &str = "up to 63 letters, digits, '_', '.' or '-', the first a lett
 /// A credential of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// `<NAME>` of its variables: its name in logs and statistics. Unique.
+    /// Its name in logs and statistics, `<NAME>` of its variables where that is unique.
     pub name: String,
     /// The variable of Envoy's environment that holds the secret.
     pub variable: String,
@@ -66,14 +67,25 @@ pub(super) fn read(
             credentials.push(reading.pat(variable, name));
         }
     }
-    for name in app_names(variables) {
-        let app = reading.app(name);
-        if credentials.iter().any(|other| other.name == name) {
-            reading.faults.add(format!(
-                "{APP}{name}_ID: expected a name of its own, {PAT}{name} has the same"
+    let apps = app_names(variables);
+    for name in &apps {
+        let Some(mut app) = reading.app(name) else {
+            continue;
+        };
+        while credentials.iter().any(|other| other.name == app.name)
+            || (app.name != *name && apps.contains(app.name.as_str()))
+        {
+            app.name.push_str(".app");
+        }
+        if app.name != *name {
+            reading.name(&format!("{APP}<NAME>_ID beside {PAT}<NAME>"), &app.name);
+            notices.push(format!(
+                "the App of {APP}{name}_ID is named {} in statistics and logs, since \
+                 {PAT}{name} is there too",
+                app.name
             ));
         }
-        credentials.extend(app);
+        credentials.push(app);
     }
     if variables.get(PAT).is_some() {
         notices.push(format!("{PAT} has no effect: expected {PAT}<NAME>"));

@@ -28,7 +28,6 @@ fn faults() -> Vec<(String, &'static str)> {
             "clients.yaml:",
         ),
         ("just text".to_owned(), "clients.yaml:1"),
-        ("clients: []\n".to_owned(), "version"),
         ("version: 2\nclients: []\n".to_owned(), "version"),
         ("version: 1\n".to_owned(), "clients"),
         ("version: 1\nclients: {}\n".to_owned(), "clients"),

@@ -2,8 +2,9 @@
 //! fails with a line that says why.
 
 use e2e::proxy::Setup;
-use e2e::{process, wait, GitHub, Proxy, Redis};
+use e2e::{apps, process, wait, GitHub, Proxy, Redis};
 use github_simulator::Document;
+use github_simulator::Options;
 use rustix::process::Signal;
 use std::net::TcpListener;
 use std::process::Command;
@@ -234,6 +235,27 @@ async fn faults_of_the_environment_are_named() {
             said.contains(name),
             "{name} has no effect, which is not said: {said}"
         );
+    }
+}
+
+/// A token and an App of the same `<NAME>`, as the environments of the Python github-proxy have
+/// them, are both ready, and statistics tell them apart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_and_an_app_of_the_same_name_are_told_apart() {
+    let options = Options::default().app(apps::app(&[7], 3_600));
+    let github = GitHub::start_with(options).await;
+    let proxy = apps::with_app(Proxy::before(&github), "A", 7).start().await;
+    let said = proxy.process().stderr();
+    assert!(said.contains("is named A.app in statistics"), "{said}");
+    let exchanged = [("credential", "A.app"), ("result", "ok")];
+    let stats = proxy.stats_when("an installation token", |stats| {
+        stats.sum("github_proxy_token_exchanges", &exchanged) == 1
+    });
+    let stats = stats.await;
+    for name in ["A", "A.app"] {
+        let of_it = [("credential", name)];
+        let mut states = stats.of("github_proxy_credential_state", &of_it);
+        assert!(states.next().is_some_and(|it| it.value == 0.0), "{name}");
     }
 }
 

@@ -206,16 +206,47 @@ fn each_fault_names_its_variable_and_what_is_expected() {
             app_with(&[("GITHUB_APP_MAIN_POOL", Some(".hunter2"))]),
             "GITHUB_APP_MAIN_POOL: expected the name of a pool: up to 63 letters",
         ),
-        (
-            app_with(&[("GITHUB_PAT_MAIN", Some(TOKEN))]),
-            "GITHUB_APP_MAIN_ID: expected a name of its own, GITHUB_PAT_MAIN has the same",
-        ),
     ] {
         let faults = faults(&pairs);
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert!(faults[0].starts_with(expected), "{faults:?}");
         assert!(!faults[0].contains("hunter2"), "{faults:?}");
     }
+}
+
+#[test]
+fn a_token_and_an_app_may_have_the_same_name() {
+    let names = |pairs: &[(&str, Option<&str>)]| {
+        let (credentials, notices) = found(&app_with(pairs)).unwrap();
+        let names = credentials.into_iter().map(|it| it.name);
+        (names.collect::<Vec<_>>().join(" "), notices)
+    };
+    let (both, notices) = names(&[("GITHUB_PAT_MAIN", Some(TOKEN))]);
+    assert_eq!(both, "MAIN MAIN.app");
+    let expected = "the App of GITHUB_APP_MAIN_ID is named MAIN.app in statistics and logs, since \
+                    GITHUB_PAT_MAIN is there too";
+    assert_eq!(notices, [expected]);
+    let (others, _) = names(&[
+        ("GITHUB_PAT_MAIN", Some(TOKEN)),
+        ("GITHUB_PAT_MAIN.app", Some(TOKEN)),
+        ("GITHUB_APP_MAIN.app.app_ID", Some("1")),
+        ("GITHUB_APP_MAIN.app.app_INSTALLATION_ID", Some("1")),
+        ("GITHUB_APP_MAIN.app.app_PEM", Some("key")),
+    ]);
+    assert_eq!(others, "MAIN MAIN.app MAIN.app.app.app MAIN.app.app");
+    let long = "N".repeat(128);
+    let variable = |prefix: &str, suffix: &str| format!("{prefix}{long}{suffix}");
+    let pairs = [
+        (variable("GITHUB_PAT_", ""), TOKEN),
+        (variable("GITHUB_APP_", "_ID"), "1"),
+        (variable("GITHUB_APP_", "_INSTALLATION_ID"), "1"),
+        (variable("GITHUB_APP_", "_PEM"), "key"),
+    ];
+    let pairs = pairs
+        .each_ref()
+        .map(|(name, value)| (name.as_str(), *value));
+    let expected = "GITHUB_APP_<NAME>_ID beside GITHUB_PAT_<NAME>: expected a name of 1 to 128";
+    assert!(faults(&pairs)[0].starts_with(expected));
 }
 
 #[test]

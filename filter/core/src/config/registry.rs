@@ -94,7 +94,7 @@ impl ClientRegistry {
     }
 }
 
-/// Reads a registry document: `version: 1` and `clients`.
+/// Reads a registry document: `clients`, and `version`, which is 1 unless it says otherwise.
 ///
 /// `pools` are the pools that hold a credential; a client in another one is a fault.
 ///
@@ -135,10 +135,9 @@ fn digest_in_place((key, value): (&String, &Value)) -> (String, Value) {
 
 fn read_document(node: &Node<'_>, pools: &[&str]) -> Option<ClientRegistry> {
     let fields = node.fields(&["version", "clients"])?;
-    let version = fields.required("version").and_then(|n| n.integer(1..=1));
-    let clients = fields.required("clients");
-    let registry = clients.and_then(|node| read_clients(&node, pools));
-    version.and(registry)
+    fields.integer_or("version", 1..=1, 1);
+    let clients = fields.required("clients")?;
+    read_clients(&clients, pools)
 }
 
 pub(super) fn read_clients(node: &Node<'_>, pools: &[&str]) -> Option<ClientRegistry> {

@@ -352,14 +352,20 @@ fn names_and_tokens_are_unique_across_all_clients() {
 }
 
 #[test]
+fn a_document_without_a_version_is_of_version_1() {
+    let registry = from_document(&json!({ "clients": [] }), &["default"]);
+    assert!(registry.unwrap().clients().is_empty());
+}
+
+#[test]
 fn faults_of_the_document() {
     for (document, expected) in [
         (
             json!(null),
             "(top level): expected a mapping, found nothing (null)",
         ),
-        (json!({ "clients": [] }), "version: missing"),
         (json!({ "version": 1 }), "clients: missing"),
+        (json!({}), "clients: missing"),
         (
             json!({ "version": 2, "clients": [] }),
             "version: expected 1, found 2",
