@@ -12,7 +12,7 @@ use crate::env::{
 use crate::envoy_config::EnvoyConfig;
 use crate::faults::Faults;
 use crate::plugin::{self, Secrets};
-use crate::registry_file::{self, RegistryFile};
+use crate::registry_file::{self, Included, RegistryFile};
 
 /// A summary of what is fine. It names no secret.
 ///
@@ -43,7 +43,12 @@ pub fn check(file: Option<PathBuf>, sources: &Sources) -> anyhow::Result<String>
     let mut summary = String::new();
     match &file {
         Some(file) => {
-            if let Some(registry) = faults.take(registry_file::load(file, variables, credentials)) {
+            if let Some(registry) = faults.take(registry_file::load(
+                file,
+                variables,
+                credentials,
+                &Included::default(),
+            )) {
                 let count = registry.count;
                 writeln!(summary, "{}: {}", file.display(), counted(count, "client"))?;
                 if let (Some(settings), []) = (&settings, faults.lines()) {

@@ -5,7 +5,8 @@ use crate::env::{self, keys, Settings, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
 use crate::plugin::{self, Secrets};
-use crate::{istio, locate, registry_file};
+use crate::registry_file::{self, Included};
+use crate::{istio, locate};
 
 /// Renders what the arguments ask for.
 ///
@@ -24,7 +25,12 @@ pub fn config(arguments: &ConfigArguments, sources: &Sources) -> anyhow::Result<
         faults.add(env::NO_CREDENTIAL);
     }
     let registry = match &settings.registry_file {
-        Some(path) => faults.take(registry_file::load(path, variables, &settings.credentials)),
+        Some(path) => faults.take(registry_file::load(
+            path,
+            variables,
+            &settings.credentials,
+            &Included::default(),
+        )),
         None => {
             faults.add(env::NO_REGISTRY);
             None

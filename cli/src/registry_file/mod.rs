@@ -5,10 +5,12 @@
 //! that a fault says where to look. The plain tokens leave this module only as
 //! their digests.
 
+mod included;
 mod template;
 
 use std::path::Path;
 
+pub use self::included::{Content, Included};
 use github_proxy_core::config::registry;
 use github_proxy_core::config::DEFAULT_POOL;
 use serde_json::Value;
@@ -30,7 +32,7 @@ pub struct RegistryFile {
     pub count: usize,
 }
 
-/// Reads and validates the registry file at `path`.
+/// Reads and validates the registry file at `path`. What it includes is noted in `included`.
 ///
 /// # Errors
 /// Every fault of the file, each with its line where it has one.
@@ -38,12 +40,13 @@ pub fn load(
     path: &Path,
     variables: &Variables,
     credentials: &[Credential],
+    included: &Included,
 ) -> Result<RegistryFile, Faults> {
     let fault = |what: String| Faults::one(format!("{}: {what}", path.display()));
     let text = bounded::read(path, MAX_FILE_BYTES)
         .map_err(|error| fault(format!("cannot be read: {error}")))?
         .ok_or_else(|| fault(format!("expected at most {MAX_FILE_BYTES} bytes")))?;
-    parse(path, &text, variables, credentials)
+    parse(path, &text, variables, credentials, included)
 }
 
 /// Validates `text`, the content of the registry file at `path`.
@@ -55,13 +58,14 @@ pub fn parse(
     text: &[u8],
     variables: &Variables,
     credentials: &[Credential],
+    included: &Included,
 ) -> Result<RegistryFile, Faults> {
     let name = path.display().to_string();
     let text = std::str::from_utf8(text)
         .map_err(|_| Faults::one(format!("{name}: expected UTF-8 text")))?;
     let is_template = path.extension().is_some_and(|extension| extension == "j2");
     if is_template {
-        let text = template::render(path, text, variables)?;
+        let text = template::render(path, text, variables, included)?;
         validate(&format!("{name}, rendered"), &text, credentials)
     } else {
         validate(&name, text, credentials).map_err(|mut faults| {

@@ -11,11 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, Value};
-use minijinja::{
-    context, path_loader, AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior,
-};
+use minijinja::{context, AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
+use super::Included;
 use crate::env::Variables;
 use crate::faults::Faults;
 
@@ -23,14 +22,20 @@ use crate::faults::Faults;
 ///
 /// # Errors
 /// One fault, with the line, that names what is undefined or not understood.
-pub(super) fn render(path: &Path, text: &str, variables: &Variables) -> Result<String, Faults> {
+pub(super) fn render(
+    path: &Path,
+    text: &str,
+    variables: &Variables,
+    included: &Included,
+) -> Result<String, Faults> {
     let name = path.display().to_string();
     let mut jinja = Environment::new();
     jinja.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     jinja.set_auto_escape_callback(|_| AutoEscape::None);
     jinja.set_unknown_method_callback(unknown_method_callback);
     if let Some(folder) = path.parent() {
-        jinja.set_loader(path_loader(folder));
+        let (folder, included) = (folder.to_path_buf(), included.clone());
+        jinja.set_loader(move |name| included.load(&folder, name));
     }
     // Without it an error does not say what is undefined.
     jinja.set_debug(true);

@@ -18,7 +18,13 @@ clients:
 
 fn load_as(name: &str, text: &str, variables: &[(&str, &str)]) -> Result<RegistryFile, Faults> {
     let variables = Variables::new(variables.iter().copied());
-    parse(Path::new(name), text.as_bytes(), &variables, &[])
+    parse(
+        Path::new(name),
+        text.as_bytes(),
+        &variables,
+        &[],
+        &Included::default(),
+    )
 }
 
 fn faults(name: &str, text: &str) -> Vec<String> {
@@ -132,18 +138,34 @@ fn each_kind_of_fault_is_one_clear_line() {
     ] {
         assert_eq!(place(text), [expected], "{text:?}");
     }
-    let error = parse(Path::new("c.yaml"), b"\xff", &Variables::default(), &[]);
+    let error = parse(
+        Path::new("c.yaml"),
+        b"\xff",
+        &Variables::default(),
+        &[],
+        &Included::default(),
+    );
     assert_eq!(
         error.expect_err("refused").lines(),
         ["c.yaml: expected UTF-8 text"]
     );
-    let error = load(Path::new("/nonexistent/c.yaml"), &Variables::default(), &[]);
+    let error = load(
+        Path::new("/nonexistent/c.yaml"),
+        &Variables::default(),
+        &[],
+        &Included::default(),
+    );
     let error = error.expect_err("refused").to_string();
     assert!(
         error.starts_with("/nonexistent/c.yaml: cannot be read: "),
         "{error}"
     );
-    let endless = load(Path::new("/dev/zero"), &Variables::default(), &[]);
+    let endless = load(
+        Path::new("/dev/zero"),
+        &Variables::default(),
+        &[],
+        &Included::default(),
+    );
     assert_eq!(
         endless.expect_err("refused").lines(),
         ["/dev/zero: expected at most 16777216 bytes"]
@@ -167,6 +189,7 @@ fn a_client_may_be_in_any_pool_only_while_no_credential_is_known() {
             text.as_bytes(),
             &Variables::default(),
             &[credential(pool)],
+            &Included::default(),
         )
     };
     assert_eq!(with(Some("ci")).unwrap().count, 1);
@@ -239,12 +262,17 @@ fn a_template_may_include_another_beside_it() {
     let part = folder.path().join("bots.yml.j2");
     std::fs::write(&part, "  - name: bot\n    token: {{ env.TOKEN_BOT }}\n").unwrap();
     let bot = Variables::new([("TOKEN_BOT", "token-bot-bot-bot")]);
-    assert_eq!(load(&path, &bot, &[]).unwrap().count, 1);
-    let missing = load(&path, &Variables::default(), &[]).unwrap_err();
+    assert_eq!(
+        load(&path, &bot, &[], &Included::default()).unwrap().count,
+        1
+    );
+    let missing = load(&path, &Variables::default(), &[], &Included::default()).unwrap_err();
     let missing = missing.to_string();
     assert!(missing.contains("bots.yml.j2:2: "), "{missing}");
     std::fs::remove_file(&part).unwrap();
-    let absent = load(&path, &bot, &[]).unwrap_err().to_string();
+    let absent = load(&path, &bot, &[], &Included::default())
+        .unwrap_err()
+        .to_string();
     assert!(
         absent.contains("clients.yml.j2:3: ") && absent.contains("bots.yml.j2"),
         "{absent}"

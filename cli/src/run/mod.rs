@@ -102,6 +102,7 @@ async fn start(
     };
     let key = new_key()?;
     let running = version.prepare(demo.as_ref(), &key)?.plugin;
+    let included = version.included.files();
     let settings = version.settings;
     let folder = RunFolder::create()?;
     let webdis = match (&settings.backend, webdis) {
@@ -150,6 +151,7 @@ async fn start(
         demo: demo.as_ref(),
         key: &key,
         settings: &settings,
+        included,
         running,
         owed: None,
         version: 1,

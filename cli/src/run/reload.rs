@@ -7,7 +7,8 @@
 //! reported with all its faults, counted by the filter, and changes nothing. What cannot be
 //! handed over, or was not seen to be taken over, is handed over again until it is.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use github_proxy_core::config::REFUSED;
@@ -28,7 +29,7 @@ use crate::check::counted;
 use crate::env::{Settings, Sources};
 use crate::envoy_config::{EnvoyConfig, Placement};
 use crate::faults::Faults;
-use crate::registry_file::MAX_FILE_BYTES;
+use crate::registry_file::{Content, MAX_FILE_BYTES};
 
 const PERIOD: Duration = Duration::from_millis(200);
 /// How long after a failure something is handed over again.
@@ -46,6 +47,8 @@ pub(super) struct Reload<'a> {
     pub key: &'a SealKey,
     /// The settings that Envoy was started with.
     pub settings: &'a Settings,
+    /// The templates that the registry file includes, as they were read.
+    pub included: BTreeMap<PathBuf, Content>,
     /// The configuration that the filter runs; or another one, while something is owed.
     pub running: Value,
     /// What Envoy was to be handed and may not have.
@@ -74,8 +77,8 @@ enum Failure {
     Unanswered,
 }
 
-/// The content of each file, `None` where it is too long for any, or why there is none.
-pub(super) type Contents = Vec<(PathBuf, Result<Option<Vec<u8>>, String>)>;
+/// What is in each file.
+pub(super) type Contents = Vec<(PathBuf, Content)>;
 
 impl Reload<'_> {
     /// Follows the files until the terminal is closed. `seen` is what was in them before they
@@ -85,7 +88,7 @@ impl Reload<'_> {
         seen: Contents,
         hang_up: &mut HangUp,
     ) -> anyhow::Result<()> {
-        let mut files = Steady::new(seen);
+        let mut files = Steady::new((seen, self.included.clone()));
         loop {
             let demanded = tokio::select! {
                 () = sleep(PERIOD) => false,
@@ -97,8 +100,13 @@ impl Reload<'_> {
                 }
             };
             // Without holding up anything else, should a file system hang.
-            let sources = self.sources.clone();
-            let contents = spawn_blocking(move || look(&sources)).await?;
+            let (sources, included) = (self.sources.clone(), self.included.clone());
+            let contents = spawn_blocking(move || {
+                let included = included.into_keys();
+                let included = included.map(|path| (path.clone(), content(&path)));
+                (look(&sources), included.collect())
+            })
+            .await?;
             let new = if demanded {
                 files.settle(contents);
                 true
@@ -109,6 +117,9 @@ impl Reload<'_> {
             if new || owed.is_some_and(|owed| owed.since.elapsed() > AGAIN) {
                 self.apply(new).await?;
             }
+            if new {
+                files.known_mut().1.clone_from(&self.included);
+            }
         }
     }
 
@@ -117,10 +128,18 @@ impl Reload<'_> {
     async fn apply(&mut self, new: bool) -> anyhow::Result<()> {
         let sources = self.sources.clone();
         let read = spawn_blocking(move || Version::read(&sources)).await?;
+        let included = read.as_ref().ok().map(|version| version.included.clone());
         let (valid, outcome) = match read.and_then(|version| self.complete(version)) {
             Ok((version, prepared)) => (true, self.take_up(&version, prepared, new).await),
             Err(faults) => (false, self.refuse(&faults, new).await),
         };
+        if let Some(included) = included {
+            if valid {
+                self.included.clear();
+            }
+            // Of a faulty version, maybe not all; and it is mended in any of them.
+            self.included.append(&mut included.files());
+        }
         let why = match outcome {
             Ok(()) => None,
             Err(Failure::Refused) => {
@@ -249,11 +268,12 @@ impl Reload<'_> {
     }
 }
 
-/// What is in the files now.
+/// What is in the files now, but for those that the registry file includes.
 pub(super) fn look(sources: &Sources) -> Contents {
-    let read = |path: PathBuf| {
-        let content = bounded::read(&path, MAX_FILE_BYTES).map_err(|error| error.to_string());
-        (path, content)
-    };
-    sources.files().into_iter().map(read).collect()
+    let files = sources.files().into_iter();
+    files.map(|path| (path.clone(), content(&path))).collect()
+}
+
+fn content(path: &Path) -> Content {
+    bounded::read(path, MAX_FILE_BYTES).map_err(|error| error.to_string())
 }

@@ -25,6 +25,11 @@ impl<T: PartialEq> Steady<T> {
         None
     }
 
+    /// What counts as known.
+    pub(super) fn known_mut(&mut self) -> &mut T {
+        &mut self.known
+    }
+
     /// Takes what was seen as what is there, however often it was seen.
     pub(super) fn settle(&mut self, seen: T) -> &T {
         self.candidate = None;

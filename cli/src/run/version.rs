@@ -9,12 +9,14 @@ use crate::env::{self, authorities, keys, Settings, Sources, Variables};
 use crate::envoy_config::EnvoyConfig;
 use crate::faults::Faults;
 use crate::plugin::{self, Secrets};
-use crate::registry_file;
+use crate::registry_file::{self, Included};
 
 /// What the environment says, with the private keys that are in files.
 pub(super) struct Version {
     pub settings: Settings,
     pub variables: Variables,
+    /// The templates that the registry file included, once that was read.
+    pub included: Included,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -40,6 +42,7 @@ impl Version {
         Ok(Self {
             settings,
             variables,
+            included: Included::default(),
             warnings,
         })
     }
@@ -53,10 +56,13 @@ impl Version {
         let Self {
             settings,
             variables,
+            included,
             ..
         } = self;
         let registry = match (&settings.registry_file, demo) {
-            (Some(path), _) => registry_file::load(path, variables, &settings.credentials)?,
+            (Some(path), _) => {
+                registry_file::load(path, variables, &settings.credentials, included)?
+            }
             (None, Some(demo)) => demo.registry(),
             (None, None) => return Err(Faults::one(env::NO_REGISTRY)),
         };

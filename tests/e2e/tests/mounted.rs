@@ -119,6 +119,35 @@ async fn a_mounted_secret_and_a_mounted_registry_are_followed() {
     assert_eq!(ask(&proxy, &github).await, 401);
 }
 
+/// What a registry includes is followed as the registry itself, also while it is faulty.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_templates_that_a_registry_includes_are_followed() {
+    let github = GitHub::start().await;
+    let text = "version: 1\nclients:\n{% include 'parts/bots.yaml' %}";
+    let setup = Proxy::before(&github).registry_file("clients.yaml.j2", text);
+    let parts = setup.folder().join("parts");
+    fs::create_dir(&parts).expect("a folder");
+    let replace = |text: &str| {
+        let new = parts.join("new");
+        fs::write(&new, text).expect("a file");
+        fs::rename(new, parts.join("bots.yaml")).expect("the same folder");
+    };
+    let bot = |name: &str| format!("  - name: {name}\n    token: {}\n", e2e::TOKEN);
+    replace(&bot("a"));
+    let proxy = setup.start().await;
+    assert_eq!(ask(&proxy, &github).await, 200);
+    replace("  - name: b\n    token: the-token-of-another-client\n");
+    until_said(&proxy, "reloaded: 1 client, 3 credentials\n").await;
+    assert_eq!(ask(&proxy, &github).await, 401);
+    fs::remove_file(parts.join("bots.yaml")).expect("a file");
+    until_said(&proxy, "the running one stays").await;
+    replace(&format!("{}  - name: d\n    token: d-d-d-d\n", bot("c")));
+    until_said(&proxy, "reloaded: 2 clients, 3 credentials\n").await;
+    assert_eq!(ask(&proxy, &github).await, 200);
+    let said = proxy.process().stderr();
+    assert!(!said.contains("nothing changed"), "{said}");
+}
+
 /// Certificate and key of a Secret of the type kubernetes.io/tls change together.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mounted_certificate_is_followed() {
