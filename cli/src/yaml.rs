@@ -11,6 +11,9 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Number, Value};
 
 /// Deeper than any registry, shallow enough for every stack.
+/// How the message about a key that occurs twice ends, after its path.
+pub const TWICE: &str = "the key occurs twice";
+
 const MAX_DEPTH: usize = 64;
 /// Bounds what aliases expand to (the "billion laughs").
 const MAX_VALUES: usize = 1_000_000;
@@ -176,8 +179,7 @@ impl<'t> Loader<'t> {
             };
             let twice = !merges && map.contains_key(&key);
             if twice {
-                self.errors
-                    .push(error(line, &format!("{path}: the key occurs twice")));
+                self.errors.push(error(line, &format!("{path}: {TWICE}")));
             } else {
                 self.lines.insert(path.clone(), line);
             }

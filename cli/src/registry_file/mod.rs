@@ -11,8 +11,7 @@ mod template;
 use std::path::Path;
 
 pub use self::included::{Content, Included};
-use github_proxy_core::config::registry;
-use github_proxy_core::config::DEFAULT_POOL;
+use github_proxy_core::config::{registry, ConfigError, DEFAULT_POOL, UNKNOWN_KEY};
 use serde_json::Value;
 
 use crate::bounded;
@@ -66,9 +65,10 @@ pub fn parse(
     let is_template = path.extension().is_some_and(|extension| extension == "j2");
     if is_template {
         let text = template::render(path, text, variables, included)?;
-        validate(&format!("{name}, rendered"), &text, credentials)
+        let name = format!("{name}, rendered");
+        validate(&name, &text, credentials, Keys::Hidden)
     } else {
-        validate(&name, text, credentials).map_err(|mut faults| {
+        validate(&name, text, credentials, Keys::Shown).map_err(|mut faults| {
             if text.contains("{{") || text.contains("{%") {
                 faults.add(format!(
                     "{name}: a Jinja2 template needs a name that ends in .j2"
@@ -79,8 +79,41 @@ pub fn parse(
     }
 }
 
-fn validate(name: &str, text: &str, credentials: &[Credential]) -> Result<RegistryFile, Faults> {
-    let at = |error: &YamlError| format!("{name}:{}: {}", error.line, error.message);
+/// Whether faults show keys that mean nothing. In what a template made, such a one may be the
+/// value of a variable, and so a secret, where the key before it was forgotten.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Shown,
+    Hidden,
+}
+
+impl Keys {
+    fn of_registry(self, error: &ConfigError) -> String {
+        let ConfigError { path, message } = error;
+        if self == Self::Shown || !message.starts_with(UNKNOWN_KEY) {
+            return error.to_string();
+        }
+        match path.rsplit_once('.') {
+            Some((parent, _)) => format!("{parent}.(a key): {message}"),
+            None => format!("(a key): {message}"),
+        }
+    }
+
+    fn of_yaml(self, error: &YamlError) -> &str {
+        match error.message.strip_suffix(yaml::TWICE) {
+            Some(path) if self == Self::Hidden => error.message.trim_start_matches(path),
+            _ => &error.message,
+        }
+    }
+}
+
+fn validate(
+    name: &str,
+    text: &str,
+    credentials: &[Credential],
+    keys: Keys,
+) -> Result<RegistryFile, Faults> {
+    let at = |error: &YamlError| format!("{name}:{}: {}", error.line, keys.of_yaml(error));
     let document = yaml::load(text).map_err(|error| Faults::one(at(&error)))?;
     if document.value.is_null() {
         return Err(Faults::one(format!(
@@ -96,7 +129,7 @@ fn validate(name: &str, text: &str, credentials: &[Credential]) -> Result<Regist
         let mut faults = Faults::default();
         for error in errors {
             let line = document.line(&error.path);
-            faults.add(format!("{name}:{line}: {error}"));
+            faults.add(format!("{name}:{line}: {}", keys.of_registry(&error)));
         }
         faults
     });

@@ -49,8 +49,8 @@ pub(super) fn render(
                 .line()
                 .map(|line| format!(":{line}"))
                 .unwrap_or_default();
-            let text = if place == name { text } else { "" };
-            Faults::one(format!("{place}{line}: {}", described(error, text)))
+            let source = if place == name { text } else { "" };
+            Faults::one(format!("{place}{line}: {}", described(error, source)))
         })
 }
 
@@ -76,10 +76,15 @@ fn described(error: &Error, text: &str) -> String {
         | ErrorKind::UnknownFilter
         | ErrorKind::UnknownFunction
         | ErrorKind::UnknownTest
-        | ErrorKind::UnknownMethod
-        | ErrorKind::TemplateNotFound => {
+        | ErrorKind::UnknownMethod => {
             let detail = error.detail().unwrap_or("not a valid Jinja2 template");
             format!("{kind}: {detail}")
+        }
+        // Its name may come from a variable.
+        ErrorKind::TemplateNotFound => {
+            let expression = error.range().and_then(|range| text.get(range));
+            let include = expression.unwrap_or("what is included").trim();
+            format!("{kind}: {include}")
         }
         _ => kind.to_string(),
     }

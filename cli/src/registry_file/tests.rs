@@ -312,6 +312,30 @@ fn a_template_fault_quotes_no_value() {
     let text = "version: {{ env.SECRET | int }}\nclients: {{ env.SECRET.a.b }}\n";
     let error = load_as("c.yaml.j2", text, &[("SECRET", "hunter2")]).expect_err("refused");
     assert!(!error.to_string().contains("hunter2"), "{error}");
+    // A name, and "token:", were forgotten.
+    let text = "version: 1
+clients:
+- name: a
+  {{ env.SECRET }}: b
+- name: b
+  {{ env.SECRET }}: 1
+  {{ env.SECRET }}: 2
+";
+    let error = load_as("c.yaml.j2", text, &[("SECRET", "hunter2")]).expect_err("refused");
+    let unknown = "(a key): unknown key, expected one of: name, token, token_sha256, tokens";
+    assert!(
+        error.lines()[0].starts_with("c.yaml.j2, rendered:7: the key occurs twice"),
+        "{error}"
+    );
+    assert!(
+        error.lines()[1].starts_with(&format!("c.yaml.j2, rendered:4: clients[0].{unknown}")),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+    let text = "{% include env.SECRET %}";
+    let error = load_as("c.yaml.j2", text, &[("SECRET", "hunter2")]).expect_err("refused");
+    let expected = ["c.yaml.j2:1: template not found: include env.SECRET"];
+    assert_eq!(error.lines(), expected);
 }
 
 #[test]

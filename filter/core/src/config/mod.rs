@@ -30,7 +30,7 @@ pub use self::credential::{Credential, CredentialKind};
 pub use self::document::Document;
 pub use self::expiry::unix_seconds;
 pub use self::pool::PoolSettings;
-pub use self::reader::shown_key;
+pub use self::reader::{shown_key, UNKNOWN_KEY};
 use self::reader::{Errors, Node};
 pub use self::registry::{ClientRegistry, Priority};
 pub use self::rewrite::{public_url, RewriteSettings};

@@ -73,7 +73,7 @@ impl<'a> Node<'a> {
             return self.expected("a mapping", "");
         };
         for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
-            let message = format!("unknown key, expected one of: {}", known.join(", "));
+            let message = format!("{UNKNOWN_KEY}, expected one of: {}", known.join(", "));
             self.child(shown_key(key)).error(message);
         }
         Some(Fields { node: self, map })
@@ -212,6 +212,9 @@ impl<'a> Fields<'_, 'a> {
         })
     }
 }
+
+/// How the message of a fault begins whose path ends in a key that means nothing.
+pub const UNKNOWN_KEY: &str = "unknown key";
 
 /// A key as it may be shown: what cannot be an ordinary key may be a secret
 /// that slipped to the wrong side of a colon.
