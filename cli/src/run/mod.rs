@@ -21,6 +21,7 @@ mod steady;
 mod version;
 mod webdis;
 
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -193,7 +194,10 @@ async fn start(
             webdis.stop().await;
             outcome
         }
-        None => served.await,
+        None => tokio::select! {
+            outcome = served => outcome,
+            never = without_answer(&settings.backend) => match never {},
+        },
     };
     envoy.stop(STOP_LIMIT).await;
     outcome
@@ -258,6 +262,14 @@ fn concurrency(arguments: &EnvoyArguments) -> u32 {
             .ok()
     };
     arguments.concurrency.or_else(cores).unwrap_or(1)
+}
+
+/// Says once if a Webdis that runs elsewhere does not answer.
+async fn without_answer(backend: &Backend) -> Infallible {
+    match backend {
+        Backend::Webdis(address) => webdis::warn_without_answer(address).await,
+        _ => std::future::pending().await,
+    }
 }
 
 /// No Webdis is started by us, so nothing is placed there.

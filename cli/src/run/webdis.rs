@@ -6,11 +6,14 @@
 //! nothing useful about a wrong password; where Redis wants one of these,
 //! Webdis connects through the relay.
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout, Instant};
 
@@ -152,16 +155,36 @@ impl Webdis {
 }
 
 /// Says once, at the start, that Redis is not there. It is no reason not to serve.
-async fn warn_if_unreachable(redis: &HostPort) -> std::convert::Infallible {
+async fn warn_if_unreachable(redis: &HostPort) -> Infallible {
     let connection = TcpStream::connect((redis.host.as_str(), redis.port));
-    let reason = match timeout(Duration::from_secs(2), connection).await {
+    warn_without("Redis", redis, connection).await
+}
+
+/// The same of a Webdis that is not ours. Whatever it answers, it is there.
+pub(super) async fn warn_without_answer(webdis: &HostPort) -> Infallible {
+    let answer = async {
+        let mut stream = TcpStream::connect((webdis.host.as_str(), webdis.port)).await?;
+        let request = format!("GET /GET/github-proxy HTTP/1.1\r\nHost: {webdis}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        stream.read_u8().await
+    };
+    warn_without("Webdis", webdis, answer).await
+}
+
+async fn warn_without<T>(
+    what: &str,
+    address: &HostPort,
+    sign: impl Future<Output = std::io::Result<T>>,
+) -> Infallible {
+    let reason = match timeout(Duration::from_secs(2), sign).await {
         Ok(Ok(_)) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("no answer".to_owned()),
     };
     if let Some(reason) = reason {
         say::warning(format_args!(
-            "Redis at {redis} is not reachable ({reason}); the cache is in memory only until it is"
+            "{what} at {address} is not reachable ({reason}); the cache is in memory only until \
+             it is"
         ));
     }
     std::future::pending().await

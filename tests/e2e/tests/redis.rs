@@ -297,7 +297,7 @@ async fn a_webdis_of_ones_own_may_be_used() {
     let own: Vec<_> = children(proxy.process().id());
     assert!(own.iter().all(|(_, name)| name != "webdis"), "{own:?}");
     // It cannot be used for anything else.
-    let address = url
+    let address: std::net::SocketAddr = url
         .trim_start_matches("webdis+http://")
         .parse()
         .expect("an address");
@@ -306,6 +306,19 @@ async fn a_webdis_of_ones_own_may_be_used() {
         assert_eq!(response.status, 403, "{command}: {response:?}");
     }
     assert!(!redis.keys().is_empty());
+    let said = proxy.process().stderr();
+    assert!(!said.contains("is not reachable"), "{said}");
+
+    // Without it, the cache is in memory only, which is said.
+    owner.stop().await;
+    let proxy = Proxy::before(&github).env("CACHE_BACKEND_URL", &url);
+    let proxy = proxy.start().await;
+    let warning = format!("Webdis at {address} is not reachable");
+    wait::until(&warning, || async {
+        proxy.process().stderr().contains(&warning).then_some(())
+    })
+    .await;
+    assert_eq!(proxy.get("/users/octocat").await.status, 200);
 }
 
 /// A proxy that dies while it asks GitHub about something leaves the others waiting only until its
