@@ -15,6 +15,7 @@ use crate::faults::Faults;
 
 /// More than any environment has.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A name and its value.
 pub type Pair = (String, String);
@@ -48,8 +49,12 @@ fn read_folder(folder: &Path) -> Result<Vec<Pair>, Faults> {
     for file in files {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         if let Some(text) = faults.take(text_of(&file)) {
-            // Editors and `echo` end a file with a line break.
-            let value = text.strip_suffix('\n').unwrap_or(&text);
+            // Editors and `echo` end a file with a line break, and some begin it with a mark.
+            let value = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+            let value = value
+                .strip_suffix("\r\n")
+                .or_else(|| value.strip_suffix('\n'))
+                .unwrap_or(value);
             pairs.push((name.into_owned(), value.to_owned()));
         }
     }
@@ -87,7 +92,7 @@ fn text_of(path: &Path) -> Result<String, Faults> {
 fn parse(name: &str, text: &str) -> Result<Vec<Pair>, Faults> {
     let mut faults = Faults::default();
     let mut pairs: Vec<Pair> = Vec::new();
-    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut rest = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut line = 1;
     while !rest.is_empty() {
         let (taken, outcome) = assignment(rest);
@@ -112,7 +117,11 @@ fn assignment(text: &str) -> (usize, Result<Option<Pair>, String>) {
     if content.is_empty() || content.starts_with('#') {
         return (line.len(), Ok(None));
     }
-    let content = content.strip_prefix("export ").unwrap_or(content);
+    let exported = content.strip_prefix("export").filter(|rest| {
+        // Else it is the name of a variable, or its beginning.
+        rest.starts_with([' ', '\t']) && !rest.trim_start().starts_with('=')
+    });
+    let content = exported.map_or(content, str::trim_start);
     let Some((variable, value)) = content.split_once('=') else {
         return (line.len(), Err("expected NAME=VALUE".to_owned()));
     };
@@ -212,6 +221,17 @@ mod tests {
     }
 
     #[test]
+    fn any_blanks_may_follow_export() {
+        let text = "export\tA=1\nexport \t B='2'\nexport = 3\nexported=4\nexport\t=5";
+        let fault = parse("env", text).unwrap_err();
+        assert_eq!(fault.lines(), ["env:5: export occurs twice"]);
+        let text = "export\tA=1\nexport \t B='2'\nexport = 3\nexported=4";
+        let expected = [("A", "1"), ("B", "2"), ("export", "3"), ("exported", "4")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(parsed(text), expected);
+    }
+
+    #[test]
     fn faults_have_their_line_and_show_no_value() {
         let text = "A=hunter2\nhunter2\nA=hunter2\nB='hunter2\nhunter2'\n9=hunter2\nhunter 2=x\nC=\"hunter2";
         assert_eq!(
@@ -232,16 +252,21 @@ mod tests {
         for (name, text) in [
             ("GITHUB_PAT_A", "ghp_1\n"),
             ("A.b-c", "x\n\n"),
+            ("CACHE_BACKEND_URL", "\u{feff}redis://localhost\r\n"),
             ("..data", "no"),
             ("a~", "no"),
         ] {
             fs::write(folder.path().join(name), text).unwrap();
         }
         fs::create_dir(folder.path().join("folder")).unwrap();
-        let expected = [("A.b-c", "x\n"), ("GITHUB_PAT_A", "ghp_1")];
+        let expected = [
+            ("A.b-c", "x\n"),
+            ("CACHE_BACKEND_URL", "redis://localhost"),
+            ("GITHUB_PAT_A", "ghp_1"),
+        ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(read(folder.path()).unwrap(), expected);
-        assert_eq!(files(folder.path()).len(), 2);
+        assert_eq!(files(folder.path()).len(), 3);
         let missing = read(&folder.path().join("nowhere")).unwrap_err();
         assert!(
             missing.to_string().contains("nowhere: cannot be read"),

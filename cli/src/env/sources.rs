@@ -20,7 +20,7 @@ pub struct Sources {
 impl Sources {
     /// `file` is what `--env-file` names.
     pub fn new(process: Variables, file: Option<PathBuf>) -> Self {
-        let named = process.get(ENV_FILE).filter(|path| !path.is_empty());
+        let named = process.get(ENV_FILE);
         Self {
             file: file.or_else(|| named.map(PathBuf::from)),
             process,
@@ -34,6 +34,11 @@ impl Sources {
     pub fn variables(&self) -> Result<Variables, Faults> {
         let mut variables = self.process.clone();
         if let Some(path) = &self.file {
+            if path.as_os_str().is_empty() {
+                return Err(Faults::one(format!(
+                    "{ENV_FILE}: expected the path of a file or of a folder, it is empty"
+                )));
+            }
             for (name, value) in file::read(path)? {
                 variables.set(&name, &value);
             }
@@ -135,5 +140,9 @@ mod tests {
         let sources = Sources::new(Variables::new([(ENV_FILE, "/nowhere")]), None);
         assert_eq!(sources.files(), [PathBuf::from("/nowhere")]);
         assert!(Sources::new(Variables::default(), None).files().is_empty());
+        let empty = Sources::new(Variables::new([(ENV_FILE, "")]), None);
+        let expected =
+            "GITHUB_PROXY_ENV_FILE: expected the path of a file or of a folder, it is empty";
+        assert_eq!(empty.variables().unwrap_err().lines(), [expected]);
     }
 }
