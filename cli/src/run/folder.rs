@@ -2,16 +2,23 @@
 //!
 //! Only this user can look into it (0700): the socket in it leads to Redis
 //! without a password. A folder that Envoy watches holds nothing but its file.
-//! It is locked, which keeps systemd's cleaning of temporary folders away from it.
+//! It is locked, which keeps systemd's cleaning of temporary folders away from it, and its
+//! files are made to look new, which keeps others away.
 
-use std::fs::{self, File};
+use std::convert::Infallible;
+use std::fs::{self, File, FileTimes};
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{bail, Context as _};
 use rustix::fs::{flock, FlockOperation};
 use tempfile::TempDir;
+use tokio::time::sleep;
+
+/// Cleaners count in days, some in hours.
+const KEEP_PERIOD: Duration = Duration::from_secs(1800);
 
 /// The files of a run.
 pub(super) struct RunFolder {
@@ -81,6 +88,27 @@ impl RunFolder {
         self.replace(&self.tls_secret_file(), content)
     }
 
+    /// Has it look as if it was just used, again and again.
+    pub(super) async fn keep(&self) -> Infallible {
+        loop {
+            sleep(KEEP_PERIOD).await;
+            self.touch();
+        }
+    }
+
+    /// What cannot be opened is not needed any more, or is a socket.
+    fn touch(&self) {
+        let now = SystemTime::now();
+        let times = FileTimes::new().set_accessed(now).set_modified(now);
+        for folder in [self.path(""), self.path("ecds"), self.tls()] {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let files = entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_file()));
+            for path in files.map(|entry| entry.path()).chain([folder]) {
+                let _ = File::open(path).and_then(|file| file.set_times(times));
+            }
+        }
+    }
+
     fn replace(&self, file: &Path, content: &str) -> anyhow::Result<()> {
         if let Some(folder) = file.parent().filter(|folder| !folder.is_dir()) {
             // What it watches is the folder, not the path.
@@ -103,4 +131,41 @@ fn write_private(path: &Path, content: &str) -> std::io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.write_all(content.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_old_looks_new_again() {
+        let folder = RunFolder::create().unwrap();
+        folder.replace_reload_file("{}").unwrap();
+        let paths = [folder.reload_file(), folder.path("ecds"), folder.path("")];
+        let old = FileTimes::new()
+            .set_accessed(SystemTime::UNIX_EPOCH)
+            .set_modified(SystemTime::UNIX_EPOCH);
+        for path in &paths {
+            File::open(path).unwrap().set_times(old).unwrap();
+        }
+        folder.touch();
+        for path in paths {
+            let times = fs::metadata(path).unwrap();
+            assert_ne!(times.modified().unwrap(), SystemTime::UNIX_EPOCH);
+            assert_ne!(times.accessed().unwrap(), SystemTime::UNIX_EPOCH);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_was_removed_is_a_fault_that_says_what_it_takes() {
+        let folder = RunFolder::create().unwrap();
+        fs::remove_dir_all(folder.path("")).unwrap();
+        for outcome in [
+            folder.replace_reload_file("{}"),
+            folder.replace_tls_secret_file("{}"),
+        ] {
+            let fault = outcome.unwrap_err().to_string();
+            assert!(fault.ends_with("it takes a restart"), "{fault}");
+        }
+    }
 }

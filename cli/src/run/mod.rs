@@ -174,6 +174,7 @@ async fn start(
         tokio::select! {
             status = envoy.wait() => Err(ended(&status?)),
             outcome = reload.watch(seen, &mut hang_up) => outcome,
+            never = folder.keep() => match never {},
             never = certificate::watch(certificate.as_mut(), hand_over_certificate) => never,
             () = stop.next() => {
                 // Another signal, and it is not waited for.
