@@ -225,6 +225,30 @@ fn a_credential_needs_a_registry_and_a_bad_registry_is_shown_with_all_its_faults
     assert_eq!(faults.len(), 2, "{faults:?}");
 }
 
+#[test]
+fn an_access_log_that_cannot_be_written_is_named() {
+    let fixture = Fixture::new();
+    let nowhere = fixture.path("nowhere/access.log");
+    for (path, reason) in [
+        (nowhere.as_path(), "No such file or directory (os error 2)"),
+        (fixture.folder.path(), "Is a directory (os error 21)"),
+    ] {
+        let mut command = run(&fixture, "exit 3");
+        command.arg("--access-log").arg(path);
+        let expected = format!(
+            "--access-log: {}: cannot be written: {reason}",
+            path.display()
+        );
+        assert_eq!(errors(&mut command), [expected]);
+    }
+    for path in ["-", "/dev/null"] {
+        let mut command = run(&fixture, "exit 3");
+        command.args(["--access-log", path]);
+        let errors = errors(&mut command);
+        assert!(errors[0].contains("Envoy ended by itself"), "{errors:?}");
+    }
+}
+
 /// A listener without a usable certificate would answer nobody: it is not even started.
 #[test]
 fn a_certificate_that_cannot_serve_is_refused_by_a_line_that_says_why() {

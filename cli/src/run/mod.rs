@@ -22,6 +22,7 @@ mod version;
 mod webdis;
 
 use std::convert::Infallible;
+use std::fs::OpenOptions;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -91,6 +92,7 @@ async fn start(
     };
     let certificate = arguments.envoy_arguments.tls()?.map(Certificate::load);
     let mut certificate = certificate.transpose()?;
+    writable(arguments.envoy_arguments.access_log.as_deref())?;
     let EnvoyArguments { listen, admin, .. } = arguments.envoy_arguments;
     let admin_hosts = arguments.envoy_arguments.admin_host.clone();
     let mut ports = Ports::default();
@@ -202,6 +204,21 @@ async fn start(
     };
     envoy.stop(STOP_LIMIT).await;
     outcome
+}
+
+/// Whether the access log can be written: of that, Envoy does not say which flag named it. Only a
+/// file is tried; `-`, devices and pipes are left to Envoy.
+fn writable(access_log: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = access_log.filter(|path| *path != Path::new("-")) else {
+        return Ok(());
+    };
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return Ok(());
+    }
+    let mut options = OpenOptions::new();
+    let opened = options.append(true).create(true).open(path);
+    opened.with_context(|| format!("--access-log: {}: cannot be written", path.display()))?;
+    Ok(())
 }
 
 /// The key that this run seals the credentials with. It is in Envoy's environment alone.
