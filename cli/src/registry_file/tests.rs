@@ -210,7 +210,7 @@ clients:
 {% endfor %}
 {% if env.WITH_C %}
   - name: c
-    token: {{ env.get('TOKEN_C', env.TOKEN_D or 'default-token-cccc' | default('x')) }}
+    token: {{ env.get('TOKEN_C', env.TOKEN_D | default(env.TOKEN_E or 'default-token-cccc')) }}
 {% endif %}
 ";
     let variables = [
