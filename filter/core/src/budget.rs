@@ -160,35 +160,27 @@ impl Budget {
     /// Notes a counted request.
     pub fn charge(&self, shared: &dyn SharedData, resource: &str, now: u64) {
         let hour = hour(now);
-        update(shared, &self.key(), |bytes| {
-            let mut lines = read(bytes);
-            open(&mut lines, resource, hour);
-            let line = find(&mut lines, resource, hour);
-            let charged = line.map(|line| line.fresh = line.fresh.saturating_add(1));
-            (charged.and_then(|()| write(&lines)), ())
+        self.change(shared, |lines| {
+            open(lines, resource, hour);
+            let line = find(lines, resource, hour);
+            line.map(|line| line.fresh = line.fresh.saturating_add(1))
+                .is_some()
         });
     }
 
     /// Takes the charge of `charged_at` back, which was not counted after all. One of an hour
     /// that is over is nobody's concern any more.
     pub fn refund(&self, shared: &dyn SharedData, resource: &str, charged_at: u64) {
-        let hour = hour(charged_at);
-        update(shared, &self.key(), |bytes| {
-            let mut lines = read(bytes);
-            let line = find(&mut lines, resource, hour);
-            let refunded = line.map(|line| line.fresh = line.fresh.saturating_sub(1));
-            (refunded.and_then(|()| write(&lines)), ())
+        self.change(shared, |lines| {
+            let line = find(lines, resource, hour(charged_at));
+            line.map(|line| line.fresh = line.fresh.saturating_sub(1))
+                .is_some()
         });
     }
 
     /// Sees to it that what the others spend of `resource` is heard of in this hour.
     pub fn watch(&self, shared: &dyn SharedData, resource: &str, now: u64) {
-        let hour = hour(now);
-        update(shared, &self.key(), |bytes| {
-            let mut lines = read(bytes);
-            let is_new = open(&mut lines, resource, hour);
-            (is_new.then(|| write(&lines)).flatten(), ())
-        });
+        self.change(shared, |lines| open(lines, resource, hour(now)));
     }
 
     /// What has to be told to the other replicas, and up to `looks` of what has to be heard of
@@ -236,14 +228,22 @@ impl Budget {
     }
 
     fn close(&self, shared: &dyn SharedData, report: &Report, settle: impl Fn(&mut Line)) {
+        self.change(shared, |lines| {
+            let line = find(lines, &report.resource, report.hour);
+            line.map(|line| {
+                (line.telling, line.pending) = (false, 0);
+                settle(line);
+            })
+            .is_some()
+        });
+    }
+
+    /// Changes the account; `edit` says whether it did.
+    fn change(&self, shared: &dyn SharedData, edit: impl Fn(&mut Vec<Line>) -> bool) {
         update(shared, &self.key(), |bytes| {
             let mut lines = read(bytes);
-            let Some(line) = find(&mut lines, &report.resource, report.hour) else {
-                return (None, ());
-            };
-            (line.telling, line.pending) = (false, 0);
-            settle(line);
-            (write(&lines), ())
+            let changed = edit(&mut lines);
+            (changed.then(|| write(&lines)).flatten(), ())
         });
     }
 
