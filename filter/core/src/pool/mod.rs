@@ -114,11 +114,15 @@ impl Pool {
         retry_after: Option<u64>,
         now: u64,
     ) -> Option<u64> {
-        let others = self.members.iter();
-        for other in others.filter(|it| it.rates == rates && it.health != health) {
+        for other in self.sharing(rates).filter(|it| it.health != health) {
             other.health.pause(shared, retry_after, now);
         }
         health.pause(shared, retry_after, now)
+    }
+
+    /// The credentials that have these rates: one, or those of one user.
+    pub fn sharing(&self, rates: RateKey) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(move |it| it.rates == rates)
     }
 
     fn of<'a: 'b, 'b>(&'a self, pool: &'b str) -> impl Iterator<Item = &'a Member> + 'b {

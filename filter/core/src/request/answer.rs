@@ -83,6 +83,7 @@ impl Forwarded {
                 Phase::Judging(Box::new(Judging {
                     forwarded: self,
                     response,
+                    reading,
                 }))
             }
             Reading::Refused(refusal) | Reading::Unclear(Some(refusal)) => {
@@ -162,8 +163,7 @@ impl Forwarded {
     fn report(&self, learnt: &Learnt, world: &World<'_>, effects: &mut Vec<Effect>) {
         let (name, rate) = (&self.grant.name, &learnt.rate);
         // Those of one user have one limit.
-        let members = world.proxy.pool.members().iter();
-        for member in members.filter(|it| it.rates == self.grant.rates) {
+        for member in world.proxy.pool.sharing(self.grant.rates) {
             effects.extend(Metric::rate(&member.name, rate).map(Effect::Record));
         }
         let (resource, reset) = (&rate.resource, rate.reset);
@@ -183,8 +183,7 @@ impl Forwarded {
 
     /// Shows the state of the credential, and of those that share its limits.
     pub(super) fn show_state(&self, world: &World<'_>, effects: &mut Vec<Effect>) {
-        let members = world.proxy.pool.members().iter();
-        let same = members.filter(|it| it.rates == self.grant.rates);
+        let same = world.proxy.pool.sharing(self.grant.rates);
         effects.extend(same.map(|it| upkeep::state(it, world.shared, world.now)));
     }
 

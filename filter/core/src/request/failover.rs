@@ -10,7 +10,7 @@ use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::health::Health;
 use crate::pool::refusal::{self, CredentialRefusal};
-use crate::pool::{upkeep, Unavailable};
+use crate::pool::{upkeep, Grant, Unavailable};
 use serde::de::IgnoredAny;
 
 /// How long a primary limit lasts when GitHub does not say, seconds.
@@ -39,18 +39,14 @@ impl Judging {
         let Self {
             mut forwarded,
             response,
+            reading,
         } = *self;
         let message = if held.len() <= longest {
             &held[..]
         } else {
             &[]
         };
-        let graphql = forwarded.errand.admitted.is_graphql();
-        let verdict = refusal::read(response.status, &response.headers, graphql).with_body(
-            response.status,
-            &response.headers,
-            message,
-        );
+        let verdict = reading.with_body(response.status, &response.headers, message);
         forwarded.book(&response, verdict.is_some(), world, effects);
         match verdict {
             Some(refusal) => forwarded.refused(refusal, &response, world, effects),
@@ -77,13 +73,17 @@ impl Retrying {
             }
             Err(unavailable) => return self.errand.unavailable(unavailable, world, effects),
         };
+        self.send(grant, world, effects)
+    }
+
+    fn send(self, grant: Grant, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase {
         let Self {
             errand,
             tried,
             body,
             refusal,
             ..
-        } = *self;
+        } = self;
         effects.push(Effect::Record(Metric::failover(refusal.as_str())));
         let (validator, asked) = errand.validator(&grant, world);
         let mut headers = errand.admitted.headers.clone();
@@ -123,14 +123,18 @@ impl Forwarded {
             RequestBody::Complete(body) if !enough => body,
             _ => return self.give_up(world, effects),
         };
-        let retry = Retrying {
+        let retry = self.retrying(body, refusal, world);
+        Box::new(retry).attempt(world, effects)
+    }
+
+    fn retrying(self, body: Vec<u8>, refusal: CredentialRefusal, world: &World<'_>) -> Retrying {
+        Retrying {
             errand: self.errand,
             tried: self.tried,
             body,
             refusal,
             since: world.now,
-        };
-        Box::new(retry).attempt(world, effects)
+        }
     }
 
     /// Takes the answer on another credential; `None` when there was none.
@@ -223,19 +227,14 @@ impl Forwarded {
         let hurry = |health: &mut Health| health.poll.hurry();
         self.grant.health.change(world.shared, hurry);
         self.tried.push(self.grant.tag);
-        match self.body {
-            RequestBody::Complete(body)
-                if self.errand.choose(&self.tried, world.now, world).is_ok() =>
-            {
-                let retry = Retrying {
-                    errand: self.errand,
-                    tried: self.tried,
-                    body,
-                    refusal: CredentialRefusal::Rejected,
-                    since: world.now,
-                };
-                Box::new(retry).attempt(world, effects)
-            }
+        let next = self.errand.choose(&self.tried, world.now, world);
+        match (
+            std::mem::replace(&mut self.body, RequestBody::Dropped),
+            next,
+        ) {
+            (RequestBody::Complete(body), Ok(grant)) => self
+                .retrying(body, CredentialRefusal::Rejected, world)
+                .send(grant, world, effects),
             _ => self.conclude(response, delivery, world, effects),
         }
     }

@@ -47,7 +47,7 @@ use crate::metric::Metric;
 use crate::path::Mount;
 use crate::pool::pace::Pace;
 use crate::pool::rate::ResourceName;
-use crate::pool::refusal::CredentialRefusal;
+use crate::pool::refusal::{self, CredentialRefusal};
 use crate::pool::routes::Routes;
 use crate::pool::Pool;
 use crate::rewrite::{Origins, Rewrite};
@@ -301,6 +301,8 @@ pub struct Retrying {
 pub struct Judging {
     forwarded: Box<Forwarded>,
     response: answer::Response,
+    /// What its header section says.
+    reading: refusal::Reading,
 }
 
 /// What the last stats of a request need.
@@ -461,6 +463,7 @@ fn gone(phase: Phase, world: &mut World<'_>, effects: &mut Vec<Effect>) -> Phase
             let Judging {
                 mut forwarded,
                 response,
+                ..
             } = *it;
             forwarded.book(&response, false, world, effects);
             Some(forwarded.errand.admitted)
