@@ -257,6 +257,16 @@ impl Proxy {
         &self.process
     }
 
+    /// How often it has said `text` on standard error.
+    pub fn said(&self, text: &str) -> usize {
+        self.process.stderr().matches(text).count()
+    }
+
+    /// Waits until it has said so, so many times at least.
+    pub async fn until_said(&self, text: &str, times: usize) {
+        wait::until(text, || async { (self.said(text) >= times).then_some(()) }).await;
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub async fn stop(self) -> Ended {
         self.process.stop().await

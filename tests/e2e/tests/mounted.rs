@@ -70,11 +70,6 @@ async fn ask(proxy: &Proxy, github: &GitHub) -> u16 {
     proxy.get(&path).await.status
 }
 
-async fn until_said(proxy: &Proxy, text: &str) {
-    let has_said = || async { proxy.process().stderr().contains(text).then_some(()) };
-    wait::until(text, has_said).await;
-}
-
 /// The name of the credential that served the last request.
 fn server(github: &GitHub) -> Option<String> {
     github.requests().pop().and_then(|entry| entry.token)
@@ -96,9 +91,13 @@ async fn a_mounted_secret_and_a_mounted_registry_are_followed() {
 
     // A key is added, then the other one goes away.
     secret.change(&[("GITHUB_PAT_A", A.1), ("GITHUB_PAT_B", B.1)]);
-    until_said(&proxy, "reloaded: 2 clients, 2 credentials\n").await;
+    proxy
+        .until_said("reloaded: 2 clients, 2 credentials\n", 1)
+        .await;
     secret.change(&[("GITHUB_PAT_B", B.1)]);
-    until_said(&proxy, "reloaded: 2 clients, 1 credential\n").await;
+    proxy
+        .until_said("reloaded: 2 clients, 1 credential\n", 1)
+        .await;
     assert_eq!(ask(&proxy, &github).await, 200);
     assert_eq!(server(&github).as_deref(), Some(B.0));
 
@@ -112,10 +111,12 @@ async fn a_mounted_secret_and_a_mounted_registry_are_followed() {
 
     // A registry with a fault is refused, and the one that runs stays; a good one counts.
     registry.change(&[("clients.yaml", "version: 1\nclients: [{ name: x }]\n")]);
-    until_said(&proxy, "the running one stays").await;
+    proxy.until_said("the running one stays", 1).await;
     assert_eq!(ask(&proxy, &github).await, 200);
     registry.change(&[("clients.yaml", "version: 1\nclients: []\n")]);
-    until_said(&proxy, "reloaded: 0 clients, 1 credential\n").await;
+    proxy
+        .until_said("reloaded: 0 clients, 1 credential\n", 1)
+        .await;
     assert_eq!(ask(&proxy, &github).await, 401);
 }
 
@@ -137,12 +138,16 @@ async fn the_templates_that_a_registry_includes_are_followed() {
     let proxy = setup.start().await;
     assert_eq!(ask(&proxy, &github).await, 200);
     replace("  - name: b\n    token: the-token-of-another-client\n");
-    until_said(&proxy, "reloaded: 1 client, 3 credentials\n").await;
+    proxy
+        .until_said("reloaded: 1 client, 3 credentials\n", 1)
+        .await;
     assert_eq!(ask(&proxy, &github).await, 401);
     fs::remove_file(parts.join("bots.yaml")).expect("a file");
-    until_said(&proxy, "the running one stays").await;
+    proxy.until_said("the running one stays", 1).await;
     replace(&format!("{}  - name: d\n    token: d-d-d-d\n", bot("c")));
-    until_said(&proxy, "reloaded: 2 clients, 3 credentials\n").await;
+    proxy
+        .until_said("reloaded: 2 clients, 3 credentials\n", 1)
+        .await;
     assert_eq!(ask(&proxy, &github).await, 200);
     let said = proxy.process().stderr();
     assert!(!said.contains("nothing changed"), "{said}");

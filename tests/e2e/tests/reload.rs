@@ -5,7 +5,7 @@
 use e2e::http::Http2;
 use e2e::proxy::Setup;
 use e2e::steady::Steady;
-use e2e::{apps, github, traces, wait, GitHub, Proxy, REGISTRY};
+use e2e::{apps, github, traces, GitHub, Proxy, REGISTRY};
 use github_simulator::{Options, Token};
 use rustix::process::Signal;
 use serde_json::json;
@@ -47,18 +47,6 @@ fn write(path: &Path, lines: &[String]) {
     std::fs::rename(&new, path).expect("the same folder");
 }
 
-/// How often a line with `text` was said.
-fn said(proxy: &Proxy, text: &str) -> usize {
-    proxy.process().stderr().matches(text).count()
-}
-
-async fn until_said(proxy: &Proxy, text: &str, times: usize) {
-    wait::until(text, || async {
-        (said(proxy, text) >= times).then_some(())
-    })
-    .await;
-}
-
 /// The names of the credentials that served the requests to `prefix`, in order.
 fn served(github: &GitHub, prefix: &str) -> Vec<String> {
     let entries = github.requests_to(prefix).into_iter();
@@ -82,7 +70,9 @@ async fn credentials_change_without_a_restart() {
     assert_eq!(served(&github, "/users/octocat?first"), ["A"]);
 
     write(&file, &[pat("B", B.1)]);
-    until_said(&proxy, "reloaded: 2 clients, 1 credential\n", 1).await;
+    proxy
+        .until_said("reloaded: 2 clients, 1 credential\n", 1)
+        .await;
     for number in 0..4 {
         assert_eq!(ask(&proxy, &format!("second={number}")).await, 200);
     }
@@ -105,7 +95,9 @@ async fn credentials_change_without_a_restart() {
     assert_eq!(ask(&proxy, "third=1").await, 503);
     github.add_token(Token::of_user("NEW", rotated, B.2));
     write(&file, &[pat("B", rotated)]);
-    until_said(&proxy, "reloaded: 2 clients, 1 credential\n", 2).await;
+    proxy
+        .until_said("reloaded: 2 clients, 1 credential\n", 2)
+        .await;
     assert_eq!(ask(&proxy, "third=2").await, 200);
     assert_eq!(served(&github, "/users/octocat?third=2"), ["NEW"]);
 
@@ -133,7 +125,9 @@ async fn the_key_of_an_app_changes_with_its_file() {
     let proxy = setup.start().await;
     assert_eq!(ask(&proxy, "before").await, 503);
     write(&key, &[apps::KEY.to_owned()]);
-    until_said(&proxy, "reloaded: 2 clients, 1 credential\n", 1).await;
+    proxy
+        .until_said("reloaded: 2 clients, 1 credential\n", 1)
+        .await;
     assert_eq!(ask(&proxy, "after").await, 200);
     let dump = proxy.admin("/config_dump").await.body;
     let lines = apps::KEY.lines().filter(|line| line.len() == 64);
@@ -164,95 +158,11 @@ async fn a_change_while_it_starts_takes_effect() {
         .argument(&stand_in.display().to_string())
         .start()
         .await;
-    until_said(&proxy, "reloaded: 1 client, ", 1).await;
+    proxy.until_said("reloaded: 1 client, ", 1).await;
     assert_eq!(ask(&proxy, "old").await, 401);
     let request = proxy.request("GET", "/users/octocat");
     let request = request.header("authorization", &format!("token {token}"));
     assert_eq!(request.send().await.status, 200);
-}
-
-/// A proxy whose own temporary folder is known.
-async fn with_folder(setup: Setup) -> (Proxy, PathBuf) {
-    let temporary = setup.folder().join("tmp");
-    std::fs::create_dir(&temporary).expect("a folder");
-    let setup = setup.env("TMPDIR", &temporary.display().to_string());
-    let proxy = setup.start().await;
-    let mut entries = std::fs::read_dir(&temporary).expect("a folder");
-    let folder = entries.next().expect("a folder of the run's");
-    (proxy, folder.expect("an entry").path())
-}
-
-const NOBODY: &str = "version: 1\nclients: []\n";
-
-/// While nothing can be written for Envoy, what runs stays, which is said and counted once; as
-/// soon as it can be, the new version takes effect.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_written_for_envoy_is_handed_over_later() {
-    let github = GitHub::start().await;
-    let (proxy, folder) = with_folder(Proxy::before(&github)).await;
-    // In the way of the file that Envoy is to read next.
-    let obstacle = folder.join("new");
-    std::fs::create_dir(&obstacle).expect("a folder");
-    proxy.replace_registry(NOBODY);
-    until_said(&proxy, "the running one stays: cannot write", 1).await;
-    assert_eq!(ask(&proxy, "meanwhile").await, 200);
-    std::fs::remove_dir(&obstacle).expect("no folder");
-    until_said(&proxy, "reloaded: 0 clients, 3 credentials\n", 1).await;
-    assert_eq!(ask(&proxy, "after").await, 401);
-    assert_eq!(said(&proxy, "the running one stays"), 1);
-    let results = |stats: &e2e::stats::Stats| {
-        ["refused", "applied"]
-            .map(|result| stats.sum("github_proxy_config_reloads", &[("result", result)]))
-    };
-    proxy
-        .stats_when("one refusal", |stats| results(stats) == [1, 1])
-        .await;
-}
-
-/// A cleaner that removes the temporary folder of a run does not end the run.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_outlives_its_temporary_folder() {
-    let github = GitHub::start().await;
-    let (proxy, folder) = with_folder(Proxy::before(&github)).await;
-    std::fs::remove_dir_all(&folder).expect("no folder");
-    proxy.replace_registry("version: 2\n");
-    until_said(&proxy, "the running one stays", 1).await;
-    proxy.replace_registry(NOBODY);
-    until_said(
-        &proxy,
-        "was removed, and Envoy would not see another one: it takes a restart",
-        2,
-    )
-    .await;
-    assert_eq!(ask(&proxy, "after").await, 200);
-    assert_eq!(proxy.stop().await.status.code(), Some(0));
-}
-
-/// What an Envoy that stood still takes over late is known to run, and so what is taken back after
-/// that is taken back.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_envoy_takes_over_late_can_be_taken_back() {
-    let (_github, proxy) = e2e::start().await;
-    let envoy = e2e::process::children(proxy.process().id())
-        .pop()
-        .expect("an Envoy");
-    let token = "the-token-of-a-new-client";
-    let more = format!("{REGISTRY}  - name: new\n    token: {token}\n");
-    e2e::process::signal_to(envoy.0, Signal::STOP);
-    proxy.replace_registry(&more);
-    until_said(&proxy, "was not seen to take the new configuration over", 1).await;
-    e2e::process::signal_to(envoy.0, Signal::CONT);
-    until_said(&proxy, "reloaded: 3 clients, 3 credentials\n", 1).await;
-    let late = || async {
-        let request = proxy.request("GET", "/users/octocat");
-        let request = request.header("authorization", &format!("token {token}"));
-        request.send().await.status
-    };
-    assert_eq!(late().await, 200);
-    proxy.replace_registry(REGISTRY);
-    until_said(&proxy, "reloaded: 2 clients, 3 credentials\n", 1).await;
-    assert_eq!(late().await, 401);
-    assert_eq!(said(&proxy, "nothing changed"), 0);
 }
 
 /// A setting takes effect at the next request.
@@ -266,14 +176,14 @@ async fn settings_change_without_a_restart() {
     let again = proxy.get("/users/octocat?x").await;
     assert_eq!(again.cache(), "github-proxy; hit; detail=revalidated");
     write(&file, &[pat("A", A.1), "CACHE_SERVE_FRESH=3600".to_owned()]);
-    until_said(&proxy, "reloaded: ", 1).await;
+    proxy.until_said("reloaded: ", 1).await;
     assert_eq!(
         proxy.get("/users/octocat?x").await.cache(),
         "github-proxy; hit"
     );
     // Without a cache, what is there is not served, and goes.
     write(&file, &[pat("A", A.1), "CACHE_MEMORY_BYTES=0".to_owned()]);
-    until_said(&proxy, "reloaded: ", 2).await;
+    proxy.until_said("reloaded: ", 2).await;
     for _ in 0..2 {
         let miss = proxy.get("/users/octocat?x").await;
         assert_eq!(miss.cache(), "github-proxy; fwd=miss");
@@ -296,7 +206,7 @@ async fn a_removed_client_is_out_on_its_open_connections_too() {
     };
     assert_eq!(ask().await.expect("an answer").status, 200);
     proxy.replace_registry("version: 1\nclients: []\n");
-    until_said(&proxy, "reloaded: 0 clients", 1).await;
+    proxy.until_said("reloaded: 0 clients", 1).await;
     assert_eq!(ask().await.expect("an answer").status, 401);
 }
 
@@ -330,8 +240,10 @@ async fn what_cannot_be_taken_over_is_refused_and_counted() {
     ];
     for (refusals, (text, reason)) in bad.iter().enumerate() {
         write(&file, std::slice::from_ref(text));
-        until_said(&proxy, "the running one stays", refusals + 1).await;
-        until_said(&proxy, reason, 1).await;
+        proxy
+            .until_said("the running one stays", refusals + 1)
+            .await;
+        proxy.until_said(reason, 1).await;
         assert_eq!(ask(&proxy, &format!("bad={refusals}")).await, 200);
     }
     let refused = |stats: &e2e::stats::Stats| {
@@ -342,22 +254,16 @@ async fn what_cannot_be_taken_over_is_refused_and_counted() {
         .stats_when("every refusal", |stats| refused(stats) == all)
         .await;
     write(&file, &good);
-    until_said(
-        &proxy,
-        "reloaded: 2 clients, 2 credentials, nothing changed",
-        1,
-    )
-    .await;
+    proxy
+        .until_said("reloaded: 2 clients, 2 credentials, nothing changed", 1)
+        .await;
     proxy.process().signal(Signal::HUP);
-    until_said(
-        &proxy,
-        "reloaded: 2 clients, 2 credentials, nothing changed",
-        2,
-    )
-    .await;
+    proxy
+        .until_said("reloaded: 2 clients, 2 credentials, nothing changed", 2)
+        .await;
     assert_eq!(ask(&proxy, "after").await, 200);
     // Envoy has nothing to complain about: it never saw any of them.
-    assert_eq!(said(&proxy, "][critical]"), 0);
+    assert_eq!(proxy.said("][critical]"), 0);
     traces::none_of(
         [A.1, B.1],
         "standard error",
@@ -374,10 +280,14 @@ async fn the_demo_follows_its_registry_and_takes_no_credentials() {
     let setup = setup.env("GITHUB_PROXY_ENV_FILE", &file.display().to_string());
     let proxy = setup.start().await;
     proxy.replace_registry("version: 1\nclients: []\n");
-    until_said(&proxy, "reloaded: 0 clients, 3 credentials", 1).await;
+    proxy
+        .until_said("reloaded: 0 clients, 3 credentials", 1)
+        .await;
     assert_eq!(ask(&proxy, "x").await, 401);
     write(&file, &[pat("A", A.1)]);
-    until_said(&proxy, "credentials take effect at a restart only", 1).await;
+    proxy
+        .until_said("credentials take effect at a restart only", 1)
+        .await;
 }
 
 /// What a campaign of reloads under a steady load came to.
@@ -417,7 +327,7 @@ async fn campaign(rate: u32, reloads: usize) -> Campaign {
         if number % 4 == 0 {
             proxy.replace_registry(&format!("{registry}    scopes: none\n"));
             refused += 1;
-            until_said(&proxy, "the running one stays", refused).await;
+            proxy.until_said("the running one stays", refused).await;
             assert_eq!(ask(client(number)).await, 401);
             assert_eq!(ask(client(number - 1)).await, 200);
             continue;
