@@ -152,17 +152,22 @@ fn whole(admitted: &Admitted, status: u16, mut headers: Headers, body: Vec<u8>) 
 }
 
 impl Admitted {
-    /// Whether the client gets a weak tag of a response with these fields, and a body of `length`
-    /// bytes where that is known: it may be compressed on its way. A 304 names what the client has.
-    pub(super) fn gets_weak_tag(
+    /// The tag that the client gets in the place of that of a response with these fields, and a body
+    /// of `length` bytes where that is known: a weak one where it may be compressed on its way. A
+    /// 304 names what the client has. `None` when nothing changes.
+    pub(super) fn weak_tag(
         &self,
         status: u16,
         response: &Headers,
         length: Option<usize>,
-    ) -> bool {
-        let tag = response.get("etag").filter(|_| status == 304);
-        tag.and_then(|tag| etag::is_held_as_weak(tag, &self.headers))
-            .unwrap_or_else(|| coding::may_compress(&self.headers, status, response, length))
+    ) -> Option<Vec<u8>> {
+        let tag = response.get("etag").filter(|tag| !etag::is_weak(tag))?;
+        let confirms = status == 304;
+        let held = confirms.then(|| etag::is_held_as_weak(tag, &self.headers));
+        let weak = held
+            .flatten()
+            .unwrap_or_else(|| coding::may_compress(&self.headers, status, response, length));
+        etag::weakened(tag, weak)
     }
 }
 
@@ -183,10 +188,10 @@ fn edits(
         .map(|(name, _)| (name.to_owned(), None))
         .collect();
     let rewritten = rewrite.is_some() && Rewrite::applies_to(headers);
-    if admitted.is_head()
+    let hidden = admitted.is_head()
         && !headers.has("content-range")
-        && (rewritten || headers.has("content-encoding"))
-    {
+        && (rewritten || headers.has("content-encoding"));
+    if hidden {
         // No body follows that would show its length, and Envoy's decompressor leaves alone
         // what describes the form that was asked for upstream.
         edits.extend(["content-encoding", "content-length"].map(|name| (name.to_owned(), None)));
@@ -200,16 +205,16 @@ fn edits(
     if let Some(rewrite) = rewrite {
         edits.extend(rewrite.fields(headers));
     }
-    let strong = headers.get("etag").filter(|tag| !etag::is_weak(tag));
-    if let Some(tag) = strong {
-        let mut sent = headers.clone();
-        sent.apply(edits.clone());
-        // What is rewritten has another length, which nobody knows beforehand.
-        let length = sent.content_length().filter(|_| !rewritten);
-        let weak = admitted.gets_weak_tag(*status, &sent, length);
-        let tag = etag::weakened(tag, weak);
-        edits.extend(tag.map(|tag| ("etag".to_owned(), Some(tag))));
-    }
+    // What is rewritten has another length, which nobody knows beforehand.
+    let length = headers.content_length().filter(|_| !rewritten && !hidden);
+    let tag = if hidden {
+        let mut plain = headers.clone();
+        plain.remove("content-encoding");
+        admitted.weak_tag(*status, &plain, length)
+    } else {
+        admitted.weak_tag(*status, headers, length)
+    };
+    edits.extend(tag.map(|tag| ("etag".to_owned(), Some(tag))));
     if let Some(field) = cache.field() {
         edits.push(("cache-status".to_owned(), Some(field.into_bytes())));
     }

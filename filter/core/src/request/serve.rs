@@ -6,7 +6,6 @@ use crate::cache::entry::Entry;
 use crate::cache::status::CacheStatus;
 use crate::conditional::Preconditions;
 use crate::cors;
-use crate::etag;
 use crate::header::Headers;
 use crate::metric::Metric;
 use crate::pool::{PoolRate, Unavailable};
@@ -46,9 +45,7 @@ pub(super) fn entry(
     // As when it was new: what is rewritten had no length.
     let rewritten = rewrite.is_some() && Rewrite::applies_to(&headers);
     let length = Some(entry.body().len()).filter(|_| !rewritten);
-    let weak = admitted.gets_weak_tag(status, &headers, length);
-    let tag = headers.get("etag");
-    if let Some(tag) = tag.and_then(|tag| etag::weakened(tag, weak)) {
+    if let Some(tag) = admitted.weak_tag(status, &headers, length) {
         headers.set("etag", tag);
     }
     let body = if not_modified {
